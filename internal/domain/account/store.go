@@ -1,0 +1,111 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/id"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+// Ref is what is known of a stored account without reading all of it.
+type Ref struct {
+	ID          string    `db:"id"`
+	CRMID       string    `db:"crm_id"`
+	Name        string    `db:"name"`
+	CRMModstamp time.Time `db:"crm_modstamp"`
+}
+
+// Refs gives the stored accounts with these CRM ids, at most 500 of them.
+func Refs(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]Ref, error) {
+	rows, err := db.Select[Ref](ctx, q, `SELECT id, crm_id, name, crm_modstamp FROM account WHERE crm_id IN (?)`, crmIDs)
+	out := make(map[string]Ref, len(rows))
+	for _, r := range rows {
+		out[r.CRMID] = r
+	}
+	return out, err
+}
+
+// Import takes accounts from the CRM, at most 500 at a time, and gives the CRM
+// ids of those that were new or changed. A row that is no newer than the stored
+// one is left alone. Names of accounts that changed are carried to their
+// opportunities.
+func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
+	var ids []string
+	for i := range list {
+		ids = append(ids, list[i].CRMID)
+	}
+	known, err := Refs(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var changed []Account
+	var changedIDs []string
+	for _, a := range list {
+		ref, ok := known[a.CRMID]
+		if ok && !a.CRMModstamp.After(ref.CRMModstamp) {
+			continue
+		}
+		a.ID = ref.ID
+		if !ok {
+			a.ID = id.New("acc")
+		}
+		a.CreatedAt, a.UpdatedAt, a.Version = tx.Now(), tx.Now(), 1
+		a.Key()
+		changed, changedIDs = append(changed, a), append(changedIDs, a.CRMID)
+		if ok && ref.Name != a.Name {
+			if err := renameInOpportunities(ctx, tx, a.CRMID, a.Name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(changed) == 0 {
+		return nil, nil
+	}
+	return changedIDs, upsert(ctx, tx, changed)
+}
+
+func upsert(ctx context.Context, tx *db.Tx, rows []Account) error {
+	columns, err := db.Columns[Account]("id", "crm_id")
+	if err != nil {
+		return err
+	}
+	_, err = db.UpsertMany(ctx, tx, "account", rows, []string{"crm_id"}, columns)
+	return err
+}
+
+// The account's name is kept beside each opportunity, so that a list of them
+// needs no join.
+func renameInOpportunities(ctx context.Context, tx *db.Tx, crmID, name string) error {
+	_, err := tx.Exec(ctx, `UPDATE opportunity SET account_name = ? WHERE account_crm_id = ?`, name, crmID)
+	return err
+}
+
+// ByCRMID gives one account; none is a problem of kind not_found.
+func ByCRMID(ctx context.Context, q db.Queryer, crmID string) (Account, error) {
+	a, err := db.Get[Account](ctx, q, `SELECT * FROM account WHERE crm_id = ?`, crmID)
+	if problem.Is(err, problem.KindNotFound) {
+		err = problem.NotFound("account", crmID)
+	}
+	return a, err
+}
+
+// ByID gives one account; none is a problem of kind not_found.
+func ByID(ctx context.Context, q db.Queryer, accountID string) (Account, error) {
+	a, err := db.Get[Account](ctx, q, `SELECT * FROM account WHERE id = ?`, accountID)
+	if problem.Is(err, problem.KindNotFound) {
+		err = problem.NotFound("account", accountID)
+	}
+	return a, err
+}
+
+// Count gives the number of accounts that are not deleted.
+func Count(ctx context.Context, q db.Queryer) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM account WHERE NOT deleted`)
+}
+
+func page(ctx context.Context, q db.Queryer, like, afterKey, afterID string, limit int) ([]Account, error) {
+	return db.Select[Account](ctx, q, `SELECT * FROM account WHERE NOT deleted AND name_key LIKE ? ESCAPE '\' AND (name_key, id) > (?, ?) ORDER BY name_key, id LIMIT ?`,
+		like, afterKey, afterID, limit)
+}

@@ -1,0 +1,170 @@
+// Package activity answers "what happened on this deal, and does Salesforce
+// know?": the joint activities of an opportunity, each of which becomes one Task
+// in Salesforce, once, however often the writing is repeated.
+package activity
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/clock"
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/date"
+	"github.com/tandem-cosell/tandem/internal/base/id"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+// CRMState says whether Salesforce has the activity.
+type CRMState string
+
+// The states of an activity in Salesforce.
+const (
+	CRMStateNone    CRMState = "none"    // not meant for Salesforce
+	CRMStatePending CRMState = "pending" // to be written
+	CRMStateLogged  CRMState = "logged"  // a Task is there
+	CRMStateFailed  CRMState = "failed"  // Salesforce refused it for good; see CRMError
+)
+
+// Activity is one thing that happened on an opportunity. CRMKey is the external
+// id of its Task (CoSell_Activity_Key__c).
+type Activity struct {
+	ID            string      `db:"id" json:"id"`
+	CRMKey        string      `db:"crm_key" json:"crm_key"`
+	OpportunityID string      `db:"opportunity_id" json:"opportunity_id"`
+	Cloud         cloud.Cloud `db:"cloud" json:"cloud"`
+	Kind          string      `db:"kind" json:"kind"`
+	Subject       string      `db:"subject" json:"subject"`
+	Body          string      `db:"body" json:"body"`
+	ActorKind     authz.Kind  `db:"actor_kind" json:"actor_kind"`
+	ActorName     string      `db:"actor_name" json:"actor_name"`
+	HappenedAt    time.Time   `db:"happened_at" json:"happened_at"`
+	CRMState      CRMState    `db:"crm_state" json:"crm_state"`
+	CRMTaskID     string      `db:"crm_task_id" json:"crm_task_id"`
+	CRMError      string      `db:"crm_error" json:"crm_error"`
+	LoggedAt      time.Time   `db:"logged_at" json:"logged_at,omitzero"`
+	CreatedAt     time.Time   `db:"created_at,insert" json:"-"`
+}
+
+// Task is an activity as Salesforce keeps it: a completed Task on the
+// opportunity.
+type Task struct {
+	ActivityID       string
+	Key              string // external id
+	OpportunityCRMID string
+	OwnerCRMID       string // "" leaves it to the integration user
+	Subject          string // at most 255 characters
+	Description      string
+	On               date.Date
+}
+
+// Result is how the writing of one Task went: Err nil is done.
+type Result struct {
+	TaskID  string
+	Created bool
+	Err     error
+}
+
+// CRM is where activities are logged. Results are in the order of the tasks; an
+// error of the whole call means that nothing is known of any.
+type CRM interface {
+	LogTasks(ctx context.Context, tasks []Task) ([]Result, error)
+}
+
+// Service is the use cases of activities. Write must be set before use.
+type Service struct {
+	db    *db.DB
+	clock clock.Clock
+
+	// Write plans the writing of pending activities to Salesforce.
+	Write func(ctx context.Context, tx *db.Tx) error
+}
+
+// NewService gives the use cases on a database.
+func NewService(d *db.DB, c clock.Clock) *Service {
+	return &Service{db: d, clock: c, Write: func(context.Context, *db.Tx) error { return nil }}
+}
+
+// OnRegistration records what happened to a registration, in the transaction in
+// which it happened.
+func (s *Service) OnRegistration(ctx context.Context, tx *db.Tx, e registration.Event) error {
+	a := Activity{ID: id.New("act"), OpportunityID: e.Registration.OpportunityID, Cloud: e.Registration.Cloud, Kind: e.Kind, Subject: e.Subject,
+		Body: e.Body, ActorKind: e.ActorKind, ActorName: e.ActorName, HappenedAt: tx.Now(), CRMState: CRMStatePending, CreatedAt: tx.Now()}
+	if e.Kind == "failed" {
+		a.CRMState = CRMStateNone // our own trouble is no joint activity
+	}
+	a.CRMKey = a.ID
+	if err := insert(ctx, tx, &a); err != nil {
+		return err
+	}
+	if a.CRMState != CRMStatePending {
+		return nil
+	}
+	return s.Write(ctx, tx)
+}
+
+// OfOpportunity gives the activities of an opportunity, newest first. Needs read.
+func (s *Service) OfOpportunity(ctx context.Context, opportunityID string) ([]Activity, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, err
+	}
+	return byOpportunity(ctx, s.db, opportunityID)
+}
+
+// Pending gives activities, at most limit, that Salesforce shall have.
+func (s *Service) Pending(ctx context.Context, limit int) ([]Task, error) {
+	rows, err := pending(ctx, s.db, limit)
+	out := make([]Task, 0, len(rows))
+	for i := range rows {
+		a := &rows[i]
+		subject := []rune(a.Subject)
+		if len(subject) > 255 {
+			subject = append(subject[:254], '…')
+		}
+		t := Task{ActivityID: a.ID, Key: a.CRMKey, OpportunityCRMID: a.OpportunityCRMID, Subject: string(subject), Description: a.Body, On: date.Of(a.HappenedAt)}
+		if a.OwnerActive {
+			t.OwnerCRMID = a.OwnerCRMID
+		}
+		out = append(out, t)
+	}
+	return out, err
+}
+
+// Logged keeps how the writing of tasks went and gives how many were logged. A
+// refusal that passes leaves the activity pending.
+func (s *Service) Logged(ctx context.Context, tasks []Task, results []Result) (int, error) {
+	n := 0
+	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		n = 0
+		for i, t := range tasks {
+			switch res := results[i]; {
+			case res.Err == nil:
+				if err := logged(ctx, tx, t.ActivityID, res.TaskID); err != nil {
+					return err
+				}
+				n++
+			case problem.RetryOf(res.Err) == problem.RetryHuman:
+				if err := failed(ctx, tx, t.ActivityID, res.Err.Error()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// Retry has the failed activities of an opportunity written again. Needs register.
+func (s *Service) Retry(ctx context.Context, opportunityID string) error {
+	if err := authz.Require(ctx, authz.ActionRegister); err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		if err := retry(ctx, tx, opportunityID); err != nil {
+			return err
+		}
+		return s.Write(ctx, tx)
+	})
+}

@@ -1,0 +1,423 @@
+package registration
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+// maxSteps bounds how far one Advance goes: the longest way from a check to a
+// running submit task has five steps.
+const maxSteps = 10
+
+// Advance moves a registration as far as it goes without waiting, each step in
+// three parts: the intent is stored, the portal is asked, the answer is stored.
+// Killed between any two, the next Advance goes on from what is stored. What a
+// portal refuses is kept in the registration and is no error here; an error is a
+// broken store or an ended context.
+func (s *Service) Advance(ctx context.Context, registrationID string) error {
+	for range maxSteps {
+		r, err := ByID(ctx, s.db, registrationID)
+		if err != nil {
+			return err
+		}
+		if r.DueAt.IsZero() || r.DueAt.After(s.clock.Now()) {
+			return nil
+		}
+		portal, ok := s.portals[r.Cloud]
+		if !ok {
+			return nil
+		}
+		err = s.step(ctx, portal, &r)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case problem.Is(err, problem.KindPrecondition) && problem.RemoteOf(err) == nil:
+			// Somebody changed the row meanwhile: look again.
+		case problem.RemoteOf(err) != nil || errors.Is(err, errPortal):
+			if err := s.refused(ctx, r, err); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// errPortal marks an error that is about the portal though no call brought it.
+var errPortal = errors.New("portal")
+
+func (s *Service) step(ctx context.Context, p Portal, r *Registration) error {
+	switch r.State {
+	case StateChecking, StateBlocked:
+		return s.check(ctx, p, r)
+	case StateCreating:
+		return s.create(ctx, p, r)
+	case StateCreated:
+		return s.associate(ctx, p, r)
+	case StateAssociated:
+		return s.submit(ctx, p, r)
+	case StateSubmitting:
+		return s.await(ctx, p, r)
+	case StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost:
+		return s.follow(ctx, p, r)
+	}
+	return s.save(ctx, r, func(*db.Tx) error { r.DueAt = time.Time{}; return nil })
+}
+
+// save runs edit on r and stores it in one transaction, if nobody changed the
+// row meanwhile.
+func (s *Service) save(ctx context.Context, r *Registration, edit func(tx *db.Tx) error) error {
+	before := *r
+	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		*r = before
+		if err := edit(tx); err != nil {
+			return err
+		}
+		return update(ctx, tx, r)
+	})
+}
+
+// check asks the portal's rules about the deal and either blocks the
+// registration or stores the intent to create: payload and token.
+func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
+	d, err := s.Deal(ctx, s.db, r.OpportunityID, r.Cloud)
+	if err != nil {
+		return err
+	}
+	found := p.Check(d)
+	var payload json.RawMessage
+	if found.Errors() == 0 {
+		if payload, err = p.Payload(d); err != nil {
+			return fmt.Errorf("%w: %w", errPortal, err)
+		}
+	}
+	return s.save(ctx, r, func(tx *db.Tx) error {
+		r.Findings, r.Blocking, r.CheckedVersion = found, int64(found.Errors()), d.Opportunity.Version
+		r.Error, r.ErrorCode, r.Attempts = "", "", 0
+		if r.Blocking > 0 {
+			was := r.State
+			r.DueAt, r.Reason = time.Time{}, fmt.Sprintf("%d of the fields that %s requires are missing or malformed", r.Blocking, r.Cloud.Portal())
+			if r.Blocking == 1 {
+				r.Reason = fmt.Sprintf("One field that %s requires is missing or malformed", r.Cloud.Portal())
+			}
+			if was != StateBlocked {
+				r.CRMDirty = true
+			}
+			if err := r.move(StateBlocked, tx.Now()); err != nil {
+				return err
+			}
+			return s.Write(ctx, tx)
+		}
+		r.SolutionIDs, r.Payload, r.Reason, r.DueAt = strings.Join(d.Solutions, " "), string(payload), "", tx.Now()
+		if r.CreateToken == "" {
+			r.CreateToken = newToken()
+		}
+		return r.move(StateCreating, tx.Now())
+	})
+}
+
+// create sends the stored payload. After a failed attempt it looks first
+// whether the record is there already.
+func (s *Service) create(ctx context.Context, p Portal, r *Registration) error {
+	var remote Remote
+	if r.Attempts > 0 {
+		d, err := s.Deal(ctx, s.db, r.OpportunityID, r.Cloud)
+		if err != nil {
+			return err
+		}
+		found, err := p.Find(ctx, d)
+		if err != nil {
+			return err
+		}
+		if found != nil {
+			remote = *found
+		}
+	}
+	if remote.ID == "" {
+		var err error
+		if remote, err = p.Create(ctx, json.RawMessage(r.Payload), r.CreateToken); err != nil {
+			return err
+		}
+	}
+	return s.save(ctx, r, func(tx *db.Tx) error {
+		s.take(r, remote, tx.Now())
+		r.CreatedRemoteAt, r.DueAt, r.Payload = tx.Now(), tx.Now(), ""
+		if err := r.move(StateCreated, tx.Now()); err != nil {
+			return err
+		}
+		return s.happened(ctx, tx, *r, authz.KindIntegration, "registered",
+			fmt.Sprintf("Registered in %s as %s", r.Cloud.Portal(), r.RemoteID), "")
+	})
+}
+
+func (s *Service) associate(ctx context.Context, p Portal, r *Registration) error {
+	for _, solution := range r.Solutions() {
+		if err := p.Associate(ctx, r.RemoteID, solution); err != nil {
+			return err
+		}
+	}
+	return s.save(ctx, r, func(tx *db.Tx) error {
+		r.DueAt, r.Attempts, r.Error, r.ErrorCode = tx.Now(), 0, "", ""
+		if r.SubmitToken == "" {
+			r.SubmitToken = newToken()
+		}
+		return r.move(StateAssociated, tx.Now())
+	})
+}
+
+func (s *Service) submit(ctx context.Context, p Portal, r *Registration) error {
+	task, err := p.Submit(ctx, r.RemoteID, r.SubmitToken)
+	if err != nil {
+		return err
+	}
+	return s.save(ctx, r, func(tx *db.Tx) error {
+		r.SubmitTaskID, r.DueAt, r.Attempts, r.Error, r.ErrorCode = task.ID, tx.Now(), 0, "", ""
+		if task.EngagementID != "" {
+			r.EngagementID = task.EngagementID
+		}
+		return r.move(StateSubmitting, tx.Now())
+	})
+}
+
+func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
+	task, err := p.TaskStatus(ctx, r.SubmitTaskID)
+	if err != nil {
+		return err
+	}
+	if task.Failed {
+		return problem.FromRemote(problem.Remote{System: string(r.Cloud), Operation: "submit", Code: task.Reason, Retry: problem.RetryHuman},
+			r.Cloud.Portal()+" could not take the submission", errPortal)
+	}
+	if !task.Done {
+		return s.save(ctx, r, func(tx *db.Tx) error {
+			r.DueAt, r.Attempts = tx.Now().Add(s.pace.Task), 0
+			return nil
+		})
+	}
+	remote, err := p.Read(ctx, r.RemoteID)
+	if err != nil {
+		return err
+	}
+	return s.save(ctx, r, func(tx *db.Tx) error {
+		if task.EngagementID != "" {
+			r.EngagementID = task.EngagementID
+		}
+		r.SubmittedAt = tx.Now()
+		if err := r.move(StateSubmitted, tx.Now()); err != nil {
+			return err
+		}
+		if err := s.happened(ctx, tx, *r, authz.KindIntegration, "submitted", fmt.Sprintf("Submitted to %s for co-selling (%s)", r.Cloud.Label(), r.RemoteID), ""); err != nil {
+			return err
+		}
+		return s.observe(ctx, tx, r, remote)
+	})
+}
+
+// follow reads what the partner says now.
+func (s *Service) follow(ctx context.Context, p Portal, r *Registration) error {
+	remote, err := p.Read(ctx, r.RemoteID)
+	if err != nil {
+		return err
+	}
+	return s.save(ctx, r, func(tx *db.Tx) error { return s.observe(ctx, tx, r, remote) })
+}
+
+// observe takes the partner's word into r and tells of what is new.
+func (s *Service) observe(ctx context.Context, tx *db.Tx, r *Registration, remote Remote) error {
+	before := *r
+	s.take(r, remote, tx.Now())
+	r.DueAt = tx.Now().Add(s.pace.Refresh)
+	if remote.State != "" && remote.State != r.State {
+		if err := r.move(remote.State, tx.Now()); err != nil {
+			return err
+		}
+		switch r.State {
+		case StateApproved, StateActionRequired, StateRejected:
+			r.DecidedAt = tx.Now()
+		}
+		if kind := decisions[r.State]; kind != "" {
+			subject := fmt.Sprintf("%s: %s (%s)", r.Cloud.Label(), strings.ToLower(r.State.Label()), r.RemoteID)
+			if err := s.happened(ctx, tx, *r, authz.KindPortal, kind, subject, remote.ReviewComment); err != nil {
+				return err
+			}
+		}
+	}
+	if r.State == StateSubmitted || r.State == StateInReview {
+		r.DueAt = tx.Now().Add(s.pace.Review)
+	}
+	for _, seller := range r.Sellers {
+		if slices.ContainsFunc(before.Sellers, func(x Seller) bool { return x.Email == seller.Email && x.Role == seller.Role }) {
+			continue
+		}
+		if err := s.happened(ctx, tx, *r, authz.KindPortal, "partner_seller",
+			fmt.Sprintf("%s works this deal for %s", seller.Name, r.Cloud.Label()), strings.Trim(seller.Role+", "+seller.Email, ", ")); err != nil {
+			return err
+		}
+	}
+	if crmChanged(&before, r) {
+		r.CRMDirty, r.CRMError = true, ""
+		return s.Write(ctx, tx)
+	}
+	return nil
+}
+
+// decisions names the event of the states that the partner brings about.
+var decisions = map[State]string{StateInReview: "in_review", StateApproved: "approved", StateActionRequired: "action_required",
+	StateRejected: "rejected", StateLaunched: "launched", StateClosedLost: "closed_lost"}
+
+// take copies what the portal said into r.
+func (s *Service) take(r *Registration, remote Remote, now time.Time) {
+	r.RemoteID, r.RemoteReadAt = remote.ID, now
+	r.Attempts, r.Error, r.ErrorCode, r.Reason = 0, "", "", ""
+	set := func(dst *string, v string) {
+		if v != "" {
+			*dst = v
+		}
+	}
+	set(&r.RemoteVersion, remote.Version)
+	set(&r.RemoteStatus, remote.Status)
+	set(&r.RemoteStage, remote.Stage)
+	set(&r.RemoteURL, remote.URL)
+	set(&r.EngagementID, remote.EngagementID)
+	set(&r.Motion, remote.Motion)
+	set(&r.RemoteRecord, string(remote.Record))
+	set(&r.RemoteSummary, string(remote.Summary))
+	r.ReviewComment = remote.ReviewComment
+	if remote.Sellers != nil {
+		r.Sellers = remote.Sellers
+	}
+}
+
+func crmChanged(a, b *Registration) bool {
+	return a.State != b.State || a.RemoteID != b.RemoteID || a.RemoteStatus != b.RemoteStatus || a.RemoteStage != b.RemoteStage ||
+		a.RemoteVersion != b.RemoteVersion || !slices.Equal(a.Sellers, b.Sellers) || a.Error != b.Error
+}
+
+// happened tells of an event and marks the record for Salesforce.
+func (s *Service) happened(ctx context.Context, tx *db.Tx, r Registration, who authz.Kind, kind, subject, body string) error {
+	name := "Tandem"
+	if who == authz.KindPortal {
+		name = r.Cloud.Portal()
+	}
+	return s.Happened(ctx, tx, Event{Registration: r, Kind: kind, Subject: subject, Body: body, ActorKind: who, ActorName: name})
+}
+
+// refused keeps a portal's refusal: what passes is tried again later, what does
+// not waits for a person.
+func (s *Service) refused(ctx context.Context, r Registration, cause error) error {
+	fresh, err := ByID(ctx, s.db, r.ID)
+	if err != nil {
+		return err
+	}
+	if fresh.Version != r.Version {
+		return nil // it moved on: the next look decides
+	}
+	return s.save(ctx, &fresh, func(tx *db.Tx) error {
+		r := &fresh
+		r.Attempts++
+		r.Error, r.ErrorCode = cut(cause.Error(), 100_000), "portal"
+		if remote := problem.RemoteOf(cause); remote != nil && remote.Code != "" {
+			r.ErrorCode = remote.Code
+		}
+		retry := problem.RetryOf(cause)
+		if retry != problem.RetryHuman || problem.Is(cause, problem.KindNotFound) && r.Attempts < 5 {
+			r.DueAt = tx.Now().Add(s.wait(r.Attempts, cause))
+			return nil
+		}
+		r.FailedFrom, r.DueAt, r.CRMDirty = r.State, time.Time{}, true
+		if r.State == StateCreating {
+			// A refusal for good made nothing: after mending, the payload is made anew under a new token.
+			r.FailedFrom, r.CreateToken, r.Payload = StateChecking, "", ""
+		}
+		if r.State == StateAssociated || r.State == StateSubmitting {
+			r.FailedFrom, r.SubmitToken = StateCreated, ""
+		}
+		r.Reason = "Refused by " + r.Cloud.Portal()
+		from := r.State
+		if err := r.move(StateFailed, tx.Now()); err != nil {
+			return err
+		}
+		if err := s.happened(ctx, tx, *r, authz.KindPortal, "failed", fmt.Sprintf("%s refused a step (%s)", r.Cloud.Portal(), strings.ToLower(from.Label())), r.Error); err != nil {
+			return err
+		}
+		return s.Write(ctx, tx)
+	})
+}
+
+func (s *Service) wait(attempts int64, cause error) time.Duration {
+	wait := min(s.pace.Retry<<min(attempts-1, 20), s.pace.Max)
+	if wait <= 0 {
+		wait = s.pace.Max
+	}
+	if remote := problem.RemoteOf(cause); remote != nil {
+		wait = max(wait, remote.RetryAfter)
+	}
+	return wait
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+func newToken() string {
+	b := make([]byte, 16)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// Dirty gives registrations, at most limit, that Salesforce does not know as
+// they are.
+func (s *Service) Dirty(ctx context.Context, limit int) ([]CRMRecord, error) {
+	rows, err := dirty(ctx, s.db, limit)
+	out := make([]CRMRecord, 0, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		c := CRMRecord{Key: CRMKey(r.Cloud, r.OpportunityCRMID), RegistrationID: r.ID, Version: r.Version, Cloud: r.Cloud,
+			OpportunityCRMID: r.OpportunityCRMID, PortalID: r.RemoteID, PortalStatus: r.RemoteStatus, PortalStage: r.RemoteStage,
+			PortalModified: r.RemoteVersion, SyncState: r.State.Label(), LastError: cut(r.Error, 4000)}
+		if c.LastError == "" {
+			c.LastError = r.Reason
+		}
+		if len(r.Sellers) > 0 {
+			c.SellerEmail = r.Sellers[0].Email
+		}
+		out = append(out, c)
+	}
+	return out, err
+}
+
+// Written keeps how the writing of records to Salesforce went. A refusal that
+// passes leaves the record dirty; one for a person is kept with it.
+func (s *Service) Written(ctx context.Context, records []CRMRecord, results []CRMResult) error {
+	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		for i, rec := range records {
+			switch res := results[i]; {
+			case res.Err == nil:
+				if err := clean(ctx, tx, rec.RegistrationID, rec.Version, res.RowID); err != nil {
+					return err
+				}
+			case problem.RetryOf(res.Err) == problem.RetryHuman:
+				if err := refusedByCRM(ctx, tx, rec.RegistrationID, cut(res.Err.Error(), 4000)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

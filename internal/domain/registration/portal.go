@@ -1,0 +1,219 @@
+package registration
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/date"
+	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+)
+
+// Deal is all that Tandem knows of one joint opportunity: what a portal's
+// payload is made of. Owner is the opportunity's owner as a team member.
+type Deal struct {
+	Opportunity opportunity.Opportunity
+	Account     account.Account
+	Owner       opportunity.Member
+	Members     []opportunity.Member
+	Contacts    []opportunity.Contact
+	Solutions   []string // ids of the partner solutions to link
+	Today       date.Date
+}
+
+// Severity says whether a finding keeps the deal from being registered.
+type Severity string
+
+// The severities.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+)
+
+// Finding is one way in which a deal does not meet what the portal requires.
+type Finding struct {
+	Rule     string   `json:"rule"`      // stable id, "aws.postal_code_format"
+	Field    string   `json:"field"`     // the portal's name of the field, verbatim
+	Label    string   `json:"label"`     // the field in words
+	CRMField string   `json:"crm_field"` // where it is mended in Salesforce: "Account.BillingPostalCode"
+	Severity Severity `json:"severity"`
+	Message  string   `json:"message"` // what is wrong, with the value found
+	Value    string   `json:"value"`
+	Mend     string   `json:"mend"`   // what to do
+	Source   string   `json:"source"` // where the rule comes from
+}
+
+// Findings is a list of findings, stored as JSON text.
+type Findings []Finding
+
+// Errors counts the findings that block.
+func (f Findings) Errors() int {
+	n := 0
+	for _, x := range f {
+		if x.Severity == SeverityError {
+			n++
+		}
+	}
+	return n
+}
+
+// Value stores the findings as JSON.
+func (f Findings) Value() (driver.Value, error) { return jsonText([]Finding(f)) }
+
+// Scan reads what Value stored.
+func (f *Findings) Scan(src any) error { return readJSON(src, (*[]Finding)(f)) }
+
+func jsonText[T any](list []T) (driver.Value, error) {
+	if list == nil {
+		return "[]", nil
+	}
+	b, err := json.Marshal(list)
+	return string(b), err
+}
+
+func readJSON[T any](src any, list *[]T) error {
+	switch v := src.(type) {
+	case nil:
+		*list = nil
+		return nil
+	case string:
+		return json.Unmarshal([]byte(v), list)
+	case []byte:
+		return json.Unmarshal(v, list)
+	}
+	return fmt.Errorf("cannot read a JSON list from %T", src)
+}
+
+// Remote is what a portal says of one registration. Record and Summary are the
+// portal's answers as they came, kept whole so that fields we do not know
+// survive an update.
+type Remote struct {
+	ID            string
+	Version       string // the portal's lock, verbatim
+	Status        string // the portal's word for the review state
+	Stage         string // the portal's word for the stage
+	State         State  // the status in our words
+	ReviewComment string
+	EngagementID  string
+	Motion        string // how the partner will work it, verbatim
+	URL           string
+	Record        json.RawMessage
+	Summary       json.RawMessage
+	Sellers       Sellers
+	NextSteps     string
+}
+
+// Seller is a person of the partner's who works the deal.
+type Seller struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+	Role  string `json:"role"`
+}
+
+// Sellers is a list of the partner's sellers, stored as JSON text.
+type Sellers []Seller
+
+// Value stores the sellers as JSON.
+func (s Sellers) Value() (driver.Value, error) { return jsonText([]Seller(s)) }
+
+// Scan reads what Value stored.
+func (s *Sellers) Scan(src any) error { return readJSON(src, (*[]Seller)(s)) }
+
+// FieldPair is one field of the two-column view: our value beside the
+// partner's.
+type FieldPair struct {
+	Group       string `json:"group"` // "Customer", "Project", …
+	Label       string `json:"label"`
+	Path        string `json:"path"`   // the portal's name of the field
+	Ours        string `json:"ours"`   // what we would send
+	Theirs      string `json:"theirs"` // what the portal holds; "" when not yet there
+	CRMField    string `json:"crm_field"`
+	How         string `json:"how"`          // how our value came about, when it is not copied as it is
+	Same        bool   `json:"same"`         // the two agree
+	Locked      bool   `json:"locked"`       // the portal refuses a change in its present state
+	LockReason  string `json:"lock_reason"`  // why
+	LockedUntil string `json:"locked_until"` // until when, in words
+}
+
+// Task is the state of a portal's asynchronous submit.
+type Task struct {
+	ID           string
+	Done         bool
+	Failed       bool
+	Reason       string
+	EngagementID string
+}
+
+// Solution is something we sell that the portal lets us link to a deal.
+type Solution struct {
+	Cloud    cloud.Cloud `db:"cloud" json:"cloud"`
+	RemoteID string      `db:"remote_id" json:"remote_id"`
+	Name     string      `db:"name" json:"name"`
+	Category string      `db:"category" json:"category"`
+	Status   string      `db:"status" json:"status"`
+	SeenAt   time.Time   `db:"seen_at" json:"seen_at"`
+}
+
+// Portal is a partner's portal. Errors are problem errors: kind remote with a
+// retry class; RetryUnsure when a write may have been done. Every call with a
+// token gives the same answer when it is repeated with the same token and
+// payload.
+type Portal interface {
+	// Cloud says whose portal it is.
+	Cloud() cloud.Cloud
+	// Check says, without asking the portal, what it would refuse.
+	Check(d Deal) Findings
+	// Payload makes the create request for a deal that passed Check.
+	Payload(d Deal) (json.RawMessage, error)
+	// Create makes the record at the portal and gives its id and version.
+	Create(ctx context.Context, payload json.RawMessage, token string) (Remote, error)
+	// Find looks for the record that belongs to the opportunity; nil when the
+	// portal has none. It settles an unknown outcome of Create.
+	Find(ctx context.Context, d Deal) (*Remote, error)
+	// Associate links a solution; linking it twice is no error.
+	Associate(ctx context.Context, remoteID, solution string) error
+	// Submit starts handing the record to the partner.
+	Submit(ctx context.Context, remoteID, token string) (Task, error)
+	// TaskStatus reads how far a submit is.
+	TaskStatus(ctx context.Context, taskID string) (Task, error)
+	// Read gives the record and what the partner says of it. A record that
+	// cannot be found is a problem of kind not_found.
+	Read(ctx context.Context, remoteID string) (Remote, error)
+	// Compare lays our values beside the portal's. record may be empty.
+	Compare(d Deal, record json.RawMessage, status, stage string) []FieldPair
+	// Solutions lists what may be linked.
+	Solutions(ctx context.Context) ([]Solution, error)
+}
+
+// CRMRecord is a registration as Salesforce keeps it (CoSell_Registration__c).
+type CRMRecord struct {
+	Key              string // external id, see CRMKey
+	RegistrationID   string
+	Version          int64
+	Cloud            cloud.Cloud
+	OpportunityCRMID string
+	PortalID         string
+	PortalStatus     string
+	PortalStage      string
+	SellerEmail      string
+	PortalModified   string
+	SyncState        string
+	LastError        string
+}
+
+// CRMResult is how the writing of one record went: Err nil is done.
+type CRMResult struct {
+	RowID   string
+	Created bool
+	Err     error
+}
+
+// CRM is where registrations are written back. Results are in the order of the
+// records; an error of the whole call means that nothing is known of any.
+type CRM interface {
+	UpsertRegistrations(ctx context.Context, records []CRMRecord) ([]CRMResult, error)
+}

@@ -1,0 +1,163 @@
+// Package registration answers "is this joint opportunity in the partner's
+// portal, what does the partner say of it, and what has to happen next?". It
+// holds the life cycle that is the same for every cloud; what a portal wants to
+// hear is behind the Portal interface. See README.md for the invariants.
+package registration
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+)
+
+// State is where a registration stands in its life.
+type State string
+
+// The states. Blocked and Failed wait for a person; the portal moves what is
+// after Submitted; all others move by themselves.
+const (
+	StateChecking       State = "checking"        // to be checked against what the portal requires
+	StateBlocked        State = "blocked"         // a required field is missing or malformed in Salesforce
+	StateCreating       State = "creating"        // the create call is decided; its token and payload are stored
+	StateCreated        State = "created"         // it is in the portal; solutions still to be linked
+	StateAssociated     State = "associated"      // solutions are linked; still to be submitted
+	StateSubmitting     State = "submitting"      // the submit task was started; its end is awaited
+	StateSubmitted      State = "submitted"       // with the partner, not yet looked at
+	StateInReview       State = "in_review"       // the partner is looking at it
+	StateApproved       State = "approved"        // the partner took it
+	StateActionRequired State = "action_required" // the partner wants something mended
+	StateRejected       State = "rejected"        // the partner refused it
+	StateLaunched       State = "launched"        // won, and said so in the portal
+	StateClosedLost     State = "closed_lost"     // lost, and said so in the portal
+	StateFailed         State = "failed"          // the portal refused a call for good; needs attention
+	StateWithdrawn      State = "withdrawn"       // no longer joint, or closed, before it reached the portal
+)
+
+// States lists all states in the order of the life.
+func States() []State {
+	return []State{StateChecking, StateBlocked, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted,
+		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed, StateWithdrawn}
+}
+
+// Label is the state in words.
+func (s State) Label() string {
+	switch s {
+	case StateActionRequired:
+		return "Action required"
+	case StateInReview:
+		return "In review"
+	case StateClosedLost:
+		return "Closed lost"
+	case StateFailed:
+		return "Needs attention"
+	case StateAssociated:
+		return "Solutions linked"
+	case "":
+		return ""
+	}
+	return strings.ToUpper(string(s[:1])) + string(s[1:])
+}
+
+// InPortal reports whether a registration in this state exists at the partner.
+func (s State) InPortal() bool {
+	switch s {
+	case StateChecking, StateBlocked, StateCreating, StateFailed, StateWithdrawn:
+		return false
+	}
+	return true
+}
+
+// moves says which states may follow which. What is not here is an error.
+var moves = map[State][]State{
+	StateChecking:       {StateBlocked, StateCreating, StateWithdrawn, StateFailed},
+	StateBlocked:        {StateChecking, StateCreating, StateWithdrawn},
+	StateCreating:       {StateCreated, StateFailed},
+	StateCreated:        {StateAssociated, StateFailed},
+	StateAssociated:     {StateSubmitting, StateFailed},
+	StateSubmitting:     {StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateRejected, StateFailed},
+	StateSubmitted:      {StateInReview, StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost, StateFailed},
+	StateInReview:       {StateSubmitted, StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost, StateFailed},
+	StateApproved:       {StateSubmitted, StateInReview, StateActionRequired, StateRejected, StateLaunched, StateClosedLost, StateFailed},
+	StateActionRequired: {StateSubmitting, StateSubmitted, StateInReview, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed},
+	StateRejected:       {StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateFailed},
+	StateLaunched:       {StateApproved, StateClosedLost, StateFailed},
+	StateClosedLost:     {StateApproved, StateLaunched, StateFailed},
+	StateFailed: {StateChecking, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
+		StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost},
+	StateWithdrawn: {StateChecking},
+}
+
+// CanBecome reports whether next may follow s.
+func (s State) CanBecome(next State) bool { return slices.Contains(moves[s], next) }
+
+// Registration is one opportunity in one portal. RemoteStatus and RemoteStage
+// are the portal's words, verbatim; RemoteVersion is the portal's own lock (at
+// AWS the exact LastModifiedDate string). DueAt is when the engine looks at it
+// next; zero is never by itself.
+type Registration struct {
+	ID              string      `db:"id" json:"id"`
+	OpportunityID   string      `db:"opportunity_id" json:"opportunity_id"`
+	Cloud           cloud.Cloud `db:"cloud" json:"cloud"`
+	State           State       `db:"state" json:"state"`
+	Reason          string      `db:"reason" json:"reason"`
+	RemoteID        string      `db:"remote_id" json:"remote_id"`
+	RemoteVersion   string      `db:"remote_version" json:"remote_version"`
+	RemoteStatus    string      `db:"remote_status" json:"remote_status"`
+	RemoteStage     string      `db:"remote_stage" json:"remote_stage"`
+	RemoteURL       string      `db:"remote_url" json:"remote_url"`
+	ReviewComment   string      `db:"review_comment" json:"review_comment"`
+	EngagementID    string      `db:"engagement_id" json:"engagement_id"`
+	Sellers         Sellers     `db:"sellers" json:"sellers"`
+	Motion          string      `db:"motion" json:"motion"`
+	CreateToken     string      `db:"create_token" json:"-"`
+	SubmitToken     string      `db:"submit_token" json:"-"`
+	SubmitTaskID    string      `db:"submit_task_id" json:"submit_task_id"`
+	SolutionIDs     string      `db:"solution_ids" json:"solution_ids"`
+	Findings        Findings    `db:"findings" json:"findings"`
+	Blocking        int64       `db:"blocking" json:"blocking"`
+	Payload         string      `db:"payload" json:"-"`
+	RemoteRecord    string      `db:"remote_record" json:"-"`
+	RemoteSummary   string      `db:"remote_summary" json:"-"`
+	RemoteReadAt    time.Time   `db:"remote_read_at" json:"remote_read_at"`
+	CheckedVersion  int64       `db:"checked_version" json:"-"`
+	Error           string      `db:"error" json:"error"`
+	ErrorCode       string      `db:"error_code" json:"error_code"`
+	Attempts        int64       `db:"attempts" json:"attempts"`
+	DueAt           time.Time   `db:"due_at" json:"due_at"`
+	FailedFrom      State       `db:"failed_from" json:"failed_from"`
+	CRMDirty        bool        `db:"crm_dirty" json:"crm_dirty"`
+	CRMError        string      `db:"crm_error" json:"crm_error"`
+	CRMRowID        string      `db:"crm_row_id" json:"crm_row_id"`
+	CreatedRemoteAt time.Time   `db:"created_remote_at" json:"created_remote_at"`
+	SubmittedAt     time.Time   `db:"submitted_at" json:"submitted_at"`
+	DecidedAt       time.Time   `db:"decided_at" json:"decided_at"`
+	StateAt         time.Time   `db:"state_at" json:"state_at"`
+	CreatedAt       time.Time   `db:"created_at,insert" json:"created_at"`
+	UpdatedAt       time.Time   `db:"updated_at" json:"updated_at"`
+	Version         int64       `db:"version" json:"version"`
+}
+
+// Solutions gives the ids of the solutions to link.
+func (r *Registration) Solutions() []string { return strings.Fields(r.SolutionIDs) }
+
+// CRMKey is the external id of the registration's record in Salesforce: one per
+// cloud and opportunity, whatever happens to the registration.
+func CRMKey(c cloud.Cloud, opportunityCRMID string) string {
+	return string(c) + "-" + opportunityCRMID
+}
+
+// move changes the state, or says that the life cycle does not allow it.
+func (r *Registration) move(next State, now time.Time) error {
+	if r.State == next {
+		return nil
+	}
+	if !r.State.CanBecome(next) {
+		return problem.Conflict("illegal_transition", fmt.Sprintf("A registration that is “%s” cannot become “%s”", r.State.Label(), next.Label()))
+	}
+	r.State, r.StateAt = next, now
+	return nil
+}

@@ -1,0 +1,129 @@
+package registration
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+// ByID gives one registration; none is a problem of kind not_found.
+func ByID(ctx context.Context, q db.Queryer, registrationID string) (Registration, error) {
+	r, err := db.Get[Registration](ctx, q, `SELECT * FROM registration WHERE id = ?`, registrationID)
+	if problem.Is(err, problem.KindNotFound) {
+		err = problem.NotFound("registration", registrationID)
+	}
+	return r, err
+}
+
+// ByOpportunities gives the registrations of opportunities by id, at most 500.
+func ByOpportunities(ctx context.Context, q db.Queryer, ids []string) (map[string][]Registration, error) {
+	rows, err := db.Select[Registration](ctx, q, `SELECT * FROM registration WHERE opportunity_id IN (?) ORDER BY opportunity_id, cloud`, ids)
+	out := map[string][]Registration{}
+	for _, r := range rows {
+		out[r.OpportunityID] = append(out[r.OpportunityID], r)
+	}
+	return out, err
+}
+
+func insert(ctx context.Context, tx *db.Tx, r *Registration) error {
+	r.Version, r.CreatedAt, r.UpdatedAt = 1, tx.Now(), tx.Now()
+	return db.Insert(ctx, tx, "registration", r)
+}
+
+// update stores r if nobody changed the row since r was read.
+func update(ctx context.Context, tx *db.Tx, r *Registration) error {
+	r.Version, r.UpdatedAt = r.Version+1, tx.Now()
+	err := db.Update(ctx, tx, "registration", r, `id = ? AND version = ?`, r.ID, r.Version-1)
+	if problem.Is(err, problem.KindNotFound) {
+		err = problem.Precondition("registration", r.ID)
+	}
+	return err
+}
+
+// DueIDs gives the registrations the engine should look at by now, the longest
+// due first.
+func DueIDs(ctx context.Context, q db.Queryer, now time.Time, limit int) ([]string, error) {
+	return db.Select[string](ctx, q, `SELECT id FROM registration WHERE due_at <= ? ORDER BY due_at LIMIT ?`, now, limit)
+}
+
+// StateCount is how many registrations of a cloud are in a state.
+type StateCount struct {
+	Cloud cloud.Cloud `db:"cloud" json:"cloud"`
+	State State       `db:"state" json:"state"`
+	Count int64       `db:"n" json:"count"`
+}
+
+// CountStates counts the registrations by cloud and state.
+func CountStates(ctx context.Context, q db.Queryer) ([]StateCount, error) {
+	return db.Select[StateCount](ctx, q, `SELECT cloud, state, count(*) AS n FROM registration GROUP BY cloud, state ORDER BY cloud, state`)
+}
+
+// CountCreatedSince counts the registrations that Tandem created at the portal
+// since an instant.
+func CountCreatedSince(ctx context.Context, q db.Queryer, since time.Time) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration WHERE created_remote_at >= ?`, since)
+}
+
+// CountUnsettled counts those that still move by themselves; reviews says
+// whether waiting for the partner's review counts as moving.
+func CountUnsettled(ctx context.Context, q db.Queryer, reviews bool) (int64, error) {
+	states := []State{StateChecking, StateCreating, StateCreated, StateAssociated, StateSubmitting}
+	if reviews {
+		states = append(states, StateSubmitted, StateInReview)
+	}
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration WHERE due_at IS NOT NULL AND state IN (?)`, states)
+}
+
+// CountDirty counts those that Salesforce does not yet know as they are.
+func CountDirty(ctx context.Context, q db.Queryer) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration WHERE crm_dirty AND crm_error = ''`)
+}
+
+type dirtyRow struct {
+	Registration
+	OpportunityCRMID string `db:"opportunity_crm_id"`
+}
+
+func dirty(ctx context.Context, q db.Queryer, limit int) ([]dirtyRow, error) {
+	return db.Select[dirtyRow](ctx, q, `SELECT r.*, o.crm_id AS opportunity_crm_id FROM registration r JOIN opportunity o ON o.id = r.opportunity_id
+		WHERE r.crm_dirty AND r.crm_error = '' ORDER BY r.updated_at, r.id LIMIT ?`, limit)
+}
+
+// clean notes that Salesforce has the record as it was at that version; a
+// record that changed meanwhile stays dirty.
+func clean(ctx context.Context, tx *db.Tx, id string, version int64, rowID string) error {
+	_, err := tx.Exec(ctx, `UPDATE registration SET crm_row_id = ?, crm_error = '', crm_dirty = CASE WHEN version = ? THEN false ELSE crm_dirty END WHERE id = ?`, rowID, version, id)
+	return err
+}
+
+func refusedByCRM(ctx context.Context, tx *db.Tx, id, message string) error {
+	_, err := tx.Exec(ctx, `UPDATE registration SET crm_error = ? WHERE id = ?`, message, id)
+	return err
+}
+
+// Solutions gives the solutions of a cloud that were seen in its portal.
+func solutions(ctx context.Context, q db.Queryer, c cloud.Cloud) ([]Solution, error) {
+	return db.Select[Solution](ctx, q, `SELECT * FROM solution WHERE cloud = ? ORDER BY name, remote_id`, c)
+}
+
+func saveSolutions(ctx context.Context, tx *db.Tx, c cloud.Cloud, list []Solution) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM solution WHERE cloud = ?`, c); err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].Cloud, list[i].SeenAt = c, tx.Now()
+	}
+	return db.InsertMany(ctx, tx, "solution", list)
+}
+
+// recheckBlocked makes every blocked registration due and gives their ids.
+func recheckBlocked(ctx context.Context, tx *db.Tx) ([]string, error) {
+	if _, err := tx.Exec(ctx, `UPDATE registration SET state = ?, state_at = ?, due_at = ?, version = version + 1, updated_at = ? WHERE state = ?`,
+		StateChecking, tx.Now(), tx.Now(), tx.Now(), StateBlocked); err != nil {
+		return nil, err
+	}
+	return db.Select[string](ctx, tx, `SELECT id FROM registration WHERE state = ? AND due_at = ?`, StateChecking, tx.Now())
+}

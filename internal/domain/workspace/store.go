@@ -1,0 +1,300 @@
+package workspace
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/date"
+	"github.com/tandem-cosell/tandem/internal/base/textkey"
+	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+const rowColumns = `o.id, o.crm_id, o.name, o.name_key, o.account_id, o.account_name, o.stage, o.closed, o.won, o.close_on, o.currency, o.amount_minor,
+	o.order_type, o.segment, o.geo, o.region, o.owner_crm_id, o.owner_name, o.crm_modstamp`
+
+// where gathers conditions and their arguments.
+type where struct {
+	cond []string
+	args []any
+}
+
+func (w *where) add(cond string, args ...any) {
+	w.cond, w.args = append(w.cond, cond), append(w.args, args...)
+}
+
+func (w *where) in(column string, values []string) {
+	if len(values) > 0 {
+		w.add(column+` IN (?)`, values)
+	}
+}
+
+func (w *where) sql() string { return ` WHERE ` + strings.Join(w.cond, ` AND `) }
+
+// filter turns the query into conditions on opportunity o. The filters that a
+// few deals meet (cloud, state) come as sets of ids.
+func filter(q Query) *where {
+	w := &where{}
+	w.add(`NOT o.deleted`)
+	if key := textkey.Of(q.Text); key != "" {
+		w.add(`(o.name_key LIKE ? ESCAPE '\' OR o.account_crm_id IN (SELECT a.crm_id FROM account a WHERE a.name_key LIKE ? ESCAPE '\'))`, db.Contains(key), db.Contains(key))
+	}
+	switch {
+	case len(q.States) > 0 && len(q.Clouds) > 0:
+		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?) AND r.cloud IN (?))`, q.States, q.Clouds)
+	case len(q.States) > 0:
+		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?))`, q.States)
+	case len(q.Clouds) > 0:
+		w.add(`o.id IN (SELECT c.opportunity_id FROM opportunity_cloud c WHERE c.joint AND c.cloud IN (?))`, q.Clouds)
+	}
+	w.in(`o.stage`, q.Stages)
+	w.in(`o.geo`, q.Geos)
+	w.in(`o.region`, q.Regions)
+	w.in(`o.segment`, q.Segments)
+	w.in(`o.order_type`, q.Orders)
+	w.in(`o.owner_crm_id`, q.Owners)
+	switch q.Open {
+	case "open":
+		w.add(`NOT o.closed`)
+	case "closed":
+		w.add(`o.closed`)
+	case "won":
+		w.add(`o.won`)
+	}
+	if !q.CloseFrom.IsZero() {
+		w.add(`o.close_on >= ?`, q.CloseFrom)
+	}
+	if !q.CloseTo.IsZero() {
+		w.add(`o.close_on <= ?`, q.CloseTo)
+	}
+	return w
+}
+
+// order gives the columns of a sort, each of them text but for the amount.
+func order(s Sort) []string {
+	switch s {
+	case SortName:
+		return []string{`o.name_key`}
+	case SortAccount:
+		return []string{`o.account_name`}
+	case SortStage:
+		return []string{`o.stage`, `o.close_on`}
+	case SortOwner:
+		return []string{`o.owner_name`}
+	case SortAmount:
+		return []string{`o.currency`, `coalesce(o.amount_minor, 0)`}
+	case SortUpdated:
+		return []string{`o.crm_modstamp`}
+	}
+	return []string{`o.close_on`}
+}
+
+const cursorTime = time.RFC3339Nano
+
+func sortValue(s Sort, r *Row) string {
+	switch s {
+	case SortName:
+		return r.NameKey
+	case SortAccount:
+		return r.AccountName
+	case SortStage:
+		return r.Stage + "\n" + string(r.CloseOn)
+	case SortOwner:
+		return r.OwnerName
+	case SortAmount:
+		var minor int64
+		if r.AmountMinor != nil {
+			minor = *r.AmountMinor
+		}
+		return r.Currency + "\n" + strconv.FormatInt(minor, 10)
+	case SortUpdated:
+		return r.CRMModstamp.UTC().Format(cursorTime)
+	}
+	return string(r.CloseOn)
+}
+
+// sortArgs gives the cursor's value as arguments for the sort's columns.
+func sortArgs(s Sort, value string) []any {
+	first, second, _ := strings.Cut(value, "\n")
+	switch s {
+	case SortStage:
+		return []any{first, date.Date(second)}
+	case SortAmount:
+		minor, _ := strconv.ParseInt(second, 10, 64)
+		return []any{first, minor}
+	case SortUpdated:
+		t, _ := time.Parse(cursorTime, value)
+		return []any{t}
+	}
+	return []any{value}
+}
+
+func ordered(w *where, q Query) string {
+	columns := append(order(q.Sort), `o.id`)
+	if q.After != "" {
+		if value, id, err := parseCursor(q.After); err == nil {
+			op := ` > `
+			if q.Desc {
+				op = ` < `
+			}
+			args := append(sortArgs(q.Sort, value), id)
+			w.add(`(`+strings.Join(columns, `, `)+`)`+op+`(?`+strings.Repeat(`, ?`, len(args)-1)+`)`, args...)
+		}
+	}
+	way := ``
+	if q.Desc {
+		way = ` DESC`
+	}
+	return ` ORDER BY ` + strings.Join(columns, way+`, `) + way
+}
+
+func page(ctx context.Context, d *db.DB, q Query, limit int) ([]Row, error) {
+	w := filter(q)
+	tail := ordered(w, q)
+	return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o`+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
+}
+
+func count(ctx context.Context, d *db.DB, q Query, limit int) (int64, error) {
+	w := filter(q)
+	return db.Get[int64](ctx, d, `SELECT count(*) FROM (SELECT 1 FROM opportunity o`+w.sql()+` LIMIT ?) n`, append(w.args, limit)...)
+}
+
+type standing struct {
+	OpportunityID string             `db:"opportunity_id"`
+	Cloud         cloud.Cloud        `db:"cloud"`
+	State         registration.State `db:"state"`
+	Blocking      int64              `db:"blocking"`
+	RemoteID      string             `db:"remote_id"`
+}
+
+func standings(ctx context.Context, d *db.DB, ids []string) (map[string][]standing, error) {
+	rows, err := db.Select[standing](ctx, d, `SELECT opportunity_id, cloud, state, blocking, remote_id FROM registration WHERE opportunity_id IN (?)`, ids)
+	out := map[string][]standing{}
+	for _, r := range rows {
+		out[r.OpportunityID] = append(out[r.OpportunityID], r)
+	}
+	return out, err
+}
+
+type laneSum struct {
+	Lane     string `db:"lane"`
+	Currency string `db:"currency"`
+	Count    int64  `db:"n"`
+	Minor    int64  `db:"minor"`
+}
+
+func laneSums(ctx context.Context, d *db.DB, q Query, by Group, c cloud.Cloud) ([]laneSum, error) {
+	w := filter(q)
+	if by == GroupStage {
+		return db.Select[laneSum](ctx, d, `SELECT o.stage AS lane, o.currency, count(*) AS n, cast(coalesce(sum(o.amount_minor), 0) AS bigint) AS minor
+			FROM opportunity o`+w.sql()+` GROUP BY o.stage, o.currency ORDER BY o.stage, o.currency`, w.args...)
+	}
+	return db.Select[laneSum](ctx, d, `SELECT coalesce(g.state, '') AS lane, o.currency, count(*) AS n, cast(coalesce(sum(o.amount_minor), 0) AS bigint) AS minor
+		FROM opportunity o LEFT JOIN registration g ON g.opportunity_id = o.id AND g.cloud = ?`+w.sql()+`
+		GROUP BY coalesce(g.state, ''), o.currency ORDER BY 1, 2`, append([]any{c}, w.args...)...)
+}
+
+func laneRows(ctx context.Context, d *db.DB, q Query, by Group, c cloud.Cloud, lane string, limit int) ([]Row, error) {
+	w := filter(q)
+	q.After = ""
+	if by == GroupStage {
+		w.add(`o.stage = ?`, lane)
+		tail := ordered(w, q)
+		return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o`+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
+	}
+	w.add(`coalesce(g.state, '') = ?`, lane)
+	tail := ordered(w, q)
+	return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o LEFT JOIN registration g ON g.opportunity_id = o.id AND g.cloud = ?`+w.sql()+tail+` LIMIT ?`,
+		append(append([]any{c}, w.args...), limit)...)
+}
+
+func choices(ctx context.Context, d *db.DB) (Choices, error) {
+	var c Choices
+	for _, x := range []struct {
+		query string
+		dst   *[]string
+	}{
+		{`SELECT DISTINCT stage FROM opportunity WHERE stage <> '' ORDER BY stage LIMIT 100`, &c.Stages},
+		{`SELECT DISTINCT geo FROM opportunity WHERE geo <> '' ORDER BY geo LIMIT 100`, &c.Geos},
+		{`SELECT DISTINCT region FROM opportunity WHERE region <> '' ORDER BY region LIMIT 100`, &c.Regions},
+		{`SELECT DISTINCT segment FROM opportunity WHERE segment <> '' ORDER BY segment LIMIT 100`, &c.Segments},
+		{`SELECT DISTINCT order_type FROM opportunity WHERE order_type <> '' ORDER BY order_type LIMIT 100`, &c.Orders},
+	} {
+		list, err := db.Select[string](ctx, d, x.query)
+		if err != nil {
+			return c, err
+		}
+		*x.dst = list
+	}
+	owners, err := db.Select[Choice](ctx, d, `SELECT p.crm_id AS value, p.name AS label FROM person p WHERE p.crm_id IS NOT NULL
+		AND EXISTS (SELECT 1 FROM opportunity o WHERE o.owner_crm_id = p.crm_id) ORDER BY p.name_key LIMIT 500`)
+	c.Owners = owners
+	return c, err
+}
+
+func search(ctx context.Context, d *db.DB, text string, limit int) ([]Hit, error) {
+	like := db.Contains(textkey.Of(text))
+	return db.Select[Hit](ctx, d, `SELECT * FROM (
+		SELECT 'opportunity' AS kind, o.id, o.name AS title, o.account_name AS detail FROM opportunity o
+			WHERE NOT o.deleted AND (o.crm_id = ? OR o.id = ? OR o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.remote_id = ?)) LIMIT ?) a
+		UNION ALL SELECT * FROM (
+		SELECT 'opportunity' AS kind, o.id, o.name AS title, o.account_name AS detail FROM opportunity o
+			WHERE NOT o.deleted AND o.name_key LIKE ? ESCAPE '\' ORDER BY o.name_key LIMIT ?) b
+		UNION ALL SELECT * FROM (
+		SELECT 'account' AS kind, a.id, a.name AS title, a.country AS detail FROM account a
+			WHERE NOT a.deleted AND a.name_key LIKE ? ESCAPE '\' ORDER BY a.name_key LIMIT ?) c LIMIT ?`,
+		text, text, text, limit, like, limit, like, limit, limit)
+}
+
+// needy gives the registrations that need a person: refused, blocked, asked to
+// change, rejected since a day, or under review since before another.
+func needy(ctx context.Context, d *db.DB, owner string, waitingSince, rejectedSince time.Time) ([]needyRow, error) {
+	return db.Select[needyRow](ctx, d, `SELECT r.id AS registration_id, r.opportunity_id, o.name, o.account_name, o.owner_name, r.cloud, r.state, r.blocking,
+			r.findings, r.reason, r.error, r.crm_error, r.review_comment, r.remote_id, r.state_at, o.currency, o.amount_minor, o.close_on
+		FROM registration r JOIN opportunity o ON o.id = r.opportunity_id
+		WHERE NOT o.deleted AND (? = '' OR o.owner_crm_id = ?)
+		AND (r.state IN ('failed', 'action_required', 'blocked') OR r.crm_error <> ''
+			OR r.state = 'rejected' AND r.state_at >= ? OR r.state IN ('submitted', 'in_review') AND r.state_at < ?)`,
+		owner, owner, rejectedSince, waitingSince)
+}
+
+func unhealthy(ctx context.Context, d *db.DB) ([]connection.Connection, error) {
+	return db.Select[connection.Connection](ctx, d, `SELECT * FROM connection WHERE status IN ('down', 'degraded') ORDER BY id`)
+}
+
+func summary(ctx context.Context, d *db.DB) (Summary, error) {
+	var s Summary
+	var err error
+	if s.Accounts, err = account.Count(ctx, d); err != nil {
+		return s, err
+	}
+	states, err := registration.CountStates(ctx, d)
+	if err != nil {
+		return s, err
+	}
+	for _, c := range cloud.All() {
+		n, err := opportunity.Count(ctx, d, c)
+		if err != nil {
+			return s, err
+		}
+		s.Opportunities = n.Opportunities
+		cov := Coverage{Cloud: c, Joint: n.Joint, ByState: map[registration.State]int64{}}
+		for _, x := range states {
+			if x.Cloud != c {
+				continue
+			}
+			cov.ByState[x.State] = x.Count
+			if x.State.InPortal() {
+				cov.Register += x.Count
+			}
+		}
+		s.Clouds = append(s.Clouds, cov)
+	}
+	return s, nil
+}

@@ -1,0 +1,212 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/date"
+	"github.com/tandem-cosell/tandem/internal/base/money"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+)
+
+// ItemKind says what sort of work an item of Today is.
+type ItemKind string
+
+// The kinds, and with them the one clear action of an item.
+const (
+	ItemConnection ItemKind = "connection"      // a system cannot be reached: look at Connections
+	ItemAction     ItemKind = "action_required" // the partner wants something mended: mend it
+	ItemFailed     ItemKind = "failed"          // the portal refused a call: mend and retry
+	ItemBlocked    ItemKind = "blocked"         // fields are missing: mend them in Salesforce
+	ItemRejected   ItemKind = "rejected"        // the partner refused the deal: tell its owner
+	ItemCRM        ItemKind = "crm"             // Salesforce refused a write: mend and retry
+	ItemWaiting    ItemKind = "waiting"         // the partner has not answered for long: ask
+)
+
+// Item is one thing that needs a person.
+type Item struct {
+	Kind           ItemKind           `json:"kind"`
+	Title          string             `json:"title"`
+	Reason         string             `json:"reason"`
+	OpportunityID  string             `json:"opportunity_id"`
+	RegistrationID string             `json:"registration_id"`
+	Name           string             `json:"name"`
+	AccountName    string             `json:"account_name"`
+	OwnerName      string             `json:"owner_name"`
+	Cloud          cloud.Cloud        `json:"cloud"`
+	State          registration.State `json:"state"`
+	Amount         money.Amount       `json:"amount"`
+	CloseOn        date.Date          `json:"close_on"`
+	Since          time.Time          `json:"since"`
+	Urgency        int                `json:"urgency"` // higher is more urgent; see urgency
+}
+
+// Today is the day's work: the most urgent items first, and how many of each
+// kind there are in all.
+type Today struct {
+	Items  []Item           `json:"items"`
+	Counts map[ItemKind]int `json:"counts"`
+	Total  int              `json:"total"`
+}
+
+// waitingAfter is how long a review may take before someone should ask: a
+// typical one takes 24 to 72 hours (aws.md §1.7; third-party, unverified).
+const waitingAfter = 5 * 24 * time.Hour
+
+// TodayLimit is how many items Today shows at most.
+const TodayLimit = 100
+
+// Today gives what needs a person: of the deals of one owner (CRM id), or of all.
+// Needs read.
+func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return Today{}, err
+	}
+	now := s.clock.Now()
+	rows, err := needy(ctx, s.db, ownerCRMID, now.Add(-waitingAfter), now.AddDate(0, 0, -14))
+	if err != nil {
+		return Today{}, err
+	}
+	t := Today{Items: []Item{}, Counts: map[ItemKind]int{}}
+	for i := range rows {
+		item := rows[i].item(now)
+		t.Counts[item.Kind]++
+		t.Items = append(t.Items, item)
+	}
+	if authz.Require(ctx, authz.ActionReadOperations) == nil {
+		sick, err := unhealthy(ctx, s.db)
+		if err != nil {
+			return Today{}, err
+		}
+		for _, c := range sick {
+			t.Counts[ItemConnection]++
+			item := Item{Kind: ItemConnection, Title: c.Label() + " cannot be reached", Reason: c.Error, Since: c.FailedAt, Urgency: 1000}
+			if c.Status == connection.StatusDegraded {
+				item.Title, item.Urgency = c.Label()+" answers badly", 300
+			}
+			t.Items = append(t.Items, item)
+		}
+	}
+	t.Total = len(t.Items)
+	slices.SortStableFunc(t.Items, func(a, b Item) int {
+		return cmp.Or(cmp.Compare(b.Urgency, a.Urgency), cmp.Compare(a.CloseOn, b.CloseOn), a.Since.Compare(b.Since))
+	})
+	t.Items = t.Items[:min(len(t.Items), TodayLimit)]
+	return t, nil
+}
+
+type needyRow struct {
+	RegistrationID string                `db:"registration_id"`
+	OpportunityID  string                `db:"opportunity_id"`
+	Name           string                `db:"name"`
+	AccountName    string                `db:"account_name"`
+	OwnerName      string                `db:"owner_name"`
+	Cloud          cloud.Cloud           `db:"cloud"`
+	State          registration.State    `db:"state"`
+	Blocking       int64                 `db:"blocking"`
+	Findings       registration.Findings `db:"findings"`
+	Reason         string                `db:"reason"`
+	Error          string                `db:"error"`
+	CRMError       string                `db:"crm_error"`
+	ReviewComment  string                `db:"review_comment"`
+	RemoteID       string                `db:"remote_id"`
+	StateAt        time.Time             `db:"state_at"`
+	Currency       string                `db:"currency"`
+	AmountMinor    *int64                `db:"amount_minor"`
+	CloseOn        date.Date             `db:"close_on"`
+}
+
+func (r *needyRow) item(now time.Time) Item {
+	i := Item{OpportunityID: r.OpportunityID, RegistrationID: r.RegistrationID, Name: r.Name, AccountName: r.AccountName, OwnerName: r.OwnerName,
+		Cloud: r.Cloud, State: r.State, CloseOn: r.CloseOn, Since: r.StateAt}
+	if r.AmountMinor != nil && r.Currency != "" {
+		i.Amount = money.Amount{Minor: *r.AmountMinor, Currency: r.Currency}
+	}
+	switch {
+	case r.State == registration.StateFailed:
+		i.Kind, i.Title, i.Reason, i.Urgency = ItemFailed, r.Cloud.Portal()+" refused a call", r.Error, 500
+	case r.State == registration.StateActionRequired:
+		i.Kind, i.Title, i.Reason, i.Urgency = ItemAction, r.Cloud.Label()+" asks for a change", r.ReviewComment, 600
+	case r.State == registration.StateRejected:
+		i.Kind, i.Title, i.Reason, i.Urgency = ItemRejected, r.Cloud.Label()+" rejected the deal", r.ReviewComment, 250
+	case r.CRMError != "":
+		i.Kind, i.Title, i.Reason, i.Urgency = ItemCRM, "Salesforce refused the registration record", r.CRMError, 450
+	case r.State == registration.StateBlocked:
+		i.Kind, i.Urgency = ItemBlocked, 400
+		i.Title = fmt.Sprintf("%d fields to mend before it can be registered", r.Blocking)
+		if r.Blocking == 1 {
+			i.Title = "One field to mend before it can be registered"
+		}
+		i.Reason = firstMessages(r.Findings)
+	default:
+		i.Kind, i.Title, i.Urgency = ItemWaiting, r.Cloud.Label()+" has not decided yet", 200
+		i.Reason = fmt.Sprintf("In review for %d days", int(now.Sub(r.StateAt).Hours()/24))
+	}
+	if i.Reason == "" {
+		i.Reason = r.Reason
+	}
+	i.Urgency += urgency(date.Of(now), r.CloseOn)
+	return i
+}
+
+// urgency adds up to 90 points the nearer the close date is, and 95 when it is
+// past: what closes unregistered cannot be registered any more.
+func urgency(today, closeOn date.Date) int {
+	if closeOn.IsZero() {
+		return 0
+	}
+	days := int(closeOn.Time().Sub(today.Time()).Hours() / 24)
+	if days < 0 {
+		return 95
+	}
+	return max(0, 90-days)
+}
+
+func firstMessages(list registration.Findings) string {
+	text, n := "", 0
+	for _, f := range list {
+		if f.Severity != registration.SeverityError {
+			continue
+		}
+		n++
+		switch {
+		case n == 1:
+			text = f.Message
+		case n == 2:
+			text += " · " + f.Message
+		}
+	}
+	if n > 2 {
+		text += fmt.Sprintf(" · and %d more", n-2)
+	}
+	return text
+}
+
+// Coverage is how the joint opportunities stand at a cloud.
+type Coverage struct {
+	Cloud    cloud.Cloud                  `json:"cloud"`
+	Joint    int64                        `json:"joint"`
+	ByState  map[registration.State]int64 `json:"by_state"`
+	Register int64                        `json:"in_portal"`
+}
+
+// Summary is the workspace in numbers.
+type Summary struct {
+	Accounts      int64      `json:"accounts"`
+	Opportunities int64      `json:"opportunities"`
+	Clouds        []Coverage `json:"clouds"`
+}
+
+// Summary counts what there is. Needs read.
+func (s *Service) Summary(ctx context.Context) (Summary, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return Summary{}, err
+	}
+	return summary(ctx, s.db)
+}

@@ -1,0 +1,167 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+	"github.com/tandem-cosell/tandem/internal/platform/jobs"
+)
+
+type (
+	// PullArgs is the job that reads Salesforce.
+	PullArgs struct{}
+	// PushArgs is the job that writes to Salesforce.
+	PushArgs struct{}
+	// AdvanceArgs is the job that moves one registration on.
+	AdvanceArgs struct {
+		RegistrationID string `json:"registration_id" river:"unique"`
+	}
+	// SweepArgs is the job that finds what is due and lost its own job.
+	SweepArgs struct{}
+	// RefreshArgs is the job that asks the portals for health and solutions.
+	RefreshArgs struct{}
+)
+
+// Kind names the job.
+func (PullArgs) Kind() string { return "salesforce_pull" }
+
+// Kind names the job.
+func (PushArgs) Kind() string { return "salesforce_push" }
+
+// Kind names the job.
+func (AdvanceArgs) Kind() string { return "registration_advance" }
+
+// Kind names the job.
+func (SweepArgs) Kind() string { return "registration_sweep" }
+
+// Kind names the job.
+func (RefreshArgs) Kind() string { return "portal_refresh" }
+
+var (
+	once     = river.UniqueOpts{ByArgs: true}
+	syncOnce = &river.InsertOpts{Queue: jobs.QueueSync, UniqueOpts: once}
+	anyOnce  = &river.InsertOpts{UniqueOpts: once}
+)
+
+// pullTimeout bounds one read of Salesforce: a first import of a large
+// organisation takes minutes.
+const pullTimeout = 2 * time.Hour
+
+// sweepBatch is how many due registrations one sweep wakes.
+const sweepBatch = 1000
+
+// Every says how often the periodic jobs run.
+type Every struct {
+	Pull    time.Duration
+	Sweep   time.Duration
+	Refresh time.Duration
+}
+
+// Jobs adds the workers of the flows and gives the periodic jobs. client is
+// asked for when a job runs.
+func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every) []*river.PeriodicJob {
+	jobs.Add(r, pullTimeout, func(ctx context.Context, _ PullArgs) error { return s.Pull(ctx) })
+	jobs.Add(r, 10*time.Minute, func(ctx context.Context, _ PushArgs) error { return s.Push(ctx) })
+	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a AdvanceArgs) error { return s.Advance(ctx, a.RegistrationID) })
+	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
+	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
+	periodic := []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(every.Refresh), func() (river.JobArgs, *river.InsertOpts) { return RefreshArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
+	if s.CRM != nil {
+		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(every.Pull),
+			func() (river.JobArgs, *river.InsertOpts) { return PullArgs{}, syncOnce }, &river.PeriodicJobOpts{RunOnStart: true}))
+	}
+	return periodic
+}
+
+// Hook ties the domain's wishes for work to jobs, stored in the transaction
+// that wishes them.
+func (s *Service) Hook(client func() *jobs.Client) {
+	wake := func(ctx context.Context, tx *db.Tx, registrationID string) error {
+		return client().Insert(ctx, tx, AdvanceArgs{RegistrationID: registrationID}, anyOnce)
+	}
+	write := func(ctx context.Context, tx *db.Tx) error {
+		if s.CRM == nil {
+			return nil
+		}
+		return client().Insert(ctx, tx, PushArgs{}, syncOnce)
+	}
+	s.Registrations.Wake, s.Registrations.Write, s.Activities.Write = wake, write, write
+	s.Registrations.Happened = s.Activities.OnRegistration
+}
+
+// StartPull plans a read of Salesforce now; running says that one waits or runs
+// already. Needs sync.
+func (s *Service) StartPull(ctx context.Context, client *jobs.Client) (jobID int64, running bool, err error) {
+	if err := authz.Require(ctx, authz.ActionSync); err != nil {
+		return 0, false, err
+	}
+	if s.CRM == nil {
+		return 0, false, ErrNotConnected
+	}
+	return client.InsertNow(ctx, PullArgs{}, syncOnce)
+}
+
+// Sweep wakes what is due but has no job (a killed process, a change made while
+// its job ran), and has Salesforce written if something waits for it.
+func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
+	ids, err := registration.DueIDs(ctx, s.DB, s.Clock.Now(), sweepBatch)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, _, err := client.InsertNow(ctx, AdvanceArgs{RegistrationID: id}, anyOnce); err != nil {
+			return err
+		}
+	}
+	if err := s.ReportUsage(ctx); err != nil {
+		return err
+	}
+	if s.CRM == nil {
+		return nil
+	}
+	waiting, err := s.Waiting(ctx)
+	if err != nil || waiting == 0 {
+		return err
+	}
+	_, _, err = client.InsertNow(ctx, PushArgs{}, syncOnce)
+	return err
+}
+
+// Waiting counts what Salesforce has not got yet.
+func (s *Service) Waiting(ctx context.Context) (int64, error) {
+	dirty, err := registration.CountDirty(ctx, s.DB)
+	if err != nil {
+		return 0, err
+	}
+	pending, err := activity.CountPending(ctx, s.DB)
+	return dirty + pending, err
+}
+
+// Settled reports whether nothing is left that the flows could do now: no job
+// of theirs waits or runs, every registration waits for a person or is decided
+// (reviews false: or waits for the partner), and Salesforce has got everything.
+func (s *Service) Settled(ctx context.Context, client *jobs.Client, reviews bool) (bool, error) {
+	unfinished, err := client.Unfinished(ctx, []string{PullArgs{}.Kind(), PushArgs{}.Kind()}, s.Clock.Now())
+	if err != nil || unfinished > 0 {
+		return false, err
+	}
+	waiting, err := s.Waiting(ctx)
+	if err != nil || waiting > 0 {
+		return false, err
+	}
+	left, err := registration.CountUnsettled(ctx, s.DB, reviews)
+	if err != nil {
+		return false, fmt.Errorf("settled: %w", err)
+	}
+	return left == 0, nil
+}

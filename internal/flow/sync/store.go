@@ -1,0 +1,29 @@
+package sync
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+type cursorRow struct {
+	Object    string    `db:"object"`
+	Modstamp  time.Time `db:"modstamp"`
+	UpdatedAt time.Time `db:"updated_at"`
+}
+
+// cursor gives the high-water mark of an object, zero when it was never read.
+func cursor(ctx context.Context, q db.Queryer, object string) (time.Time, error) {
+	t, err := db.Get[time.Time](ctx, q, `SELECT modstamp FROM crm_cursor WHERE object = ?`, object)
+	if problem.Is(err, problem.KindNotFound) {
+		return time.Time{}, nil
+	}
+	return t, err
+}
+
+func saveCursor(ctx context.Context, tx *db.Tx, object string, mark time.Time) error {
+	_, err := db.UpsertMany(ctx, tx, "crm_cursor", []cursorRow{{Object: object, Modstamp: mark, UpdatedAt: tx.Now()}}, []string{"object"}, []string{"modstamp", "updated_at"})
+	return err
+}

@@ -1,0 +1,217 @@
+// Package sync keeps both sides true: it reads Salesforce into the mirror, moves
+// registrations through the portals, and writes back what happened. It spans the
+// rooms of the domain; each rule stays in its own room.
+package sync
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/clock"
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+	"github.com/tandem-cosell/tandem/internal/platform/notify"
+)
+
+// CRM is what the sync reads from and writes to. The readers give the records
+// that changed at or after since (all of them for the zero time), deleted ones
+// included, in the order of their modification stamp.
+type CRM interface {
+	registration.CRM
+	activity.CRM
+	// People gives the users.
+	People(ctx context.Context, since time.Time) iter.Seq2[team.Person, error]
+	// Accounts gives the accounts.
+	Accounts(ctx context.Context, since time.Time) iter.Seq2[account.Account, error]
+	// Members gives the members of opportunity teams.
+	Members(ctx context.Context, since time.Time) iter.Seq2[opportunity.Member, error]
+	// Contacts gives the contact roles of opportunities.
+	Contacts(ctx context.Context, since time.Time) iter.Seq2[opportunity.Contact, error]
+	// Opportunities gives the opportunities.
+	Opportunities(ctx context.Context, since time.Time) iter.Seq2[opportunity.Opportunity, error]
+	// Total gives how many records of an object there are to read since then.
+	Total(ctx context.Context, object string, since time.Time) (int64, error)
+	// Check signs in, and says where the CRM is and in which version.
+	Check(ctx context.Context) (detail string, err error)
+	// Usage gives how much of the CRM's quota is used.
+	Usage() []connection.Usage
+}
+
+// Portal is a portal with what the sync has to know beside its registrations.
+type Portal interface {
+	registration.Portal
+	// Ping makes one cheap call, and says where the portal is.
+	Ping(ctx context.Context) (detail string, err error)
+	// Usage gives how much of the portal's quotas is used.
+	Usage() []connection.Usage
+}
+
+// Progress is how far a step of the sync is; Total 0 is not known.
+type Progress struct {
+	Step  string `json:"step"` // "accounts", "opportunities", …
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+	Ended bool   `json:"ended"`
+}
+
+// TopicSync is the topic of Progress news.
+const TopicSync = "sync"
+
+// overlap is how far behind the high-water mark each read begins: a transaction
+// that began earlier can become visible later (salesforce-gitlab.md §1.4).
+const overlap = 5 * time.Minute
+
+// batch is how many records are stored in one transaction.
+const batch = 500
+
+// Service is the flows.
+type Service struct {
+	DB            *db.DB
+	Clock         clock.Clock
+	Log           *slog.Logger
+	CRM           CRM // nil when Salesforce is not connected
+	Portals       []Portal
+	Opportunities *opportunity.Service
+	Registrations *registration.Service
+	Activities    *activity.Service
+	Connections   *connection.Service
+	Hub           *notify.Hub
+}
+
+// ErrNotConnected is what a flow gives when Salesforce is not connected.
+var ErrNotConnected error = problem.Conflict("not_connected", "Salesforce is not connected: set its address and credentials, see docs/connect.md")
+
+// Push writes dirty registrations and pending activities to Salesforce, in
+// batches, until none is left that can be written now.
+func (s *Service) Push(ctx context.Context) error {
+	if s.CRM == nil {
+		return ErrNotConnected
+	}
+	err := s.pushRegistrations(ctx)
+	if err == nil {
+		err = s.pushActivities(ctx)
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	if rerr := s.Connections.Report(ctx, connection.Report{ID: "salesforce", Err: err, Usage: s.CRM.Usage()}); rerr != nil {
+		return rerr
+	}
+	return err
+}
+
+const pushBatch = 200
+
+func (s *Service) pushRegistrations(ctx context.Context) error {
+	for {
+		records, err := s.Registrations.Dirty(ctx, pushBatch)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		results, err := s.CRM.UpsertRegistrations(ctx, records)
+		if err != nil {
+			return err
+		}
+		if err := s.Registrations.Written(ctx, records, results); err != nil {
+			return err
+		}
+		if err := passing(results, func(r registration.CRMResult) error { return r.Err }); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Service) pushActivities(ctx context.Context) error {
+	for {
+		tasks, err := s.Activities.Pending(ctx, pushBatch)
+		if err != nil || len(tasks) == 0 {
+			return err
+		}
+		results, err := s.CRM.LogTasks(ctx, tasks)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Activities.Logged(ctx, tasks, results); err != nil {
+			return err
+		}
+		s.Hub.Publish(notify.News{Topic: "activities"})
+		if err := passing(results, func(r activity.Result) error { return r.Err }); err != nil {
+			return err
+		}
+	}
+}
+
+// passing gives the first error that passes by itself: the rows it belongs to
+// are still to be written, so the job has to come again.
+func passing[T any](results []T, errOf func(T) error) error {
+	for _, r := range results {
+		if err := errOf(r); err != nil && problem.RetryOf(err) != problem.RetryHuman {
+			return err
+		}
+	}
+	return nil
+}
+
+// Advance moves one registration on and tells those who watch.
+func (s *Service) Advance(ctx context.Context, registrationID string) error {
+	err := s.Registrations.Advance(ctx, registrationID)
+	s.Hub.Publish(notify.News{Topic: "registration", Data: map[string]string{"id": registrationID}})
+	return err
+}
+
+// RefreshPortals asks every portal for its health and its solutions.
+func (s *Service) RefreshPortals(ctx context.Context) error {
+	connected := map[cloud.Cloud]bool{}
+	for _, p := range s.Portals {
+		connected[p.Cloud()] = true
+		if err := s.refreshPortal(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, c := range cloud.All() {
+		if connected[c] {
+			continue
+		}
+		if err := s.Connections.Report(ctx, connection.Report{ID: string(c), Absent: true}); err != nil {
+			return err
+		}
+	}
+	if s.CRM == nil {
+		return s.Connections.Report(ctx, connection.Report{ID: "salesforce", Absent: true})
+	}
+	return nil
+}
+
+func (s *Service) refreshPortal(ctx context.Context, p Portal) error {
+	detail, err := p.Ping(ctx)
+	n := 0
+	if err == nil {
+		n, err = s.Registrations.RefreshSolutions(ctx, p.Cloud())
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "portal does not answer as it should", "cloud", p.Cloud(), "error", err)
+	}
+	return s.Connections.Report(ctx, connection.Report{ID: string(p.Cloud()), Detail: detail, Err: err, Synced: err == nil, Records: int64(n), Usage: p.Usage()})
+}
+
+// ReportUsage keeps how much of the portals' quotas is used.
+func (s *Service) ReportUsage(ctx context.Context) error {
+	for _, p := range s.Portals {
+		if err := s.Connections.Usage(ctx, string(p.Cloud()), p.Usage()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
