@@ -1,0 +1,280 @@
+// Package app builds every service of Tandem from a configuration, and starts
+// and stops them in order. Tests start the real program through it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/clock"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/connect/aws"
+	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
+	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
+	"github.com/tandem-cosell/tandem/internal/domain/view"
+	"github.com/tandem-cosell/tandem/internal/domain/workspace"
+	"github.com/tandem-cosell/tandem/internal/flow/sync"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+	"github.com/tandem-cosell/tandem/internal/platform/jobs"
+	"github.com/tandem-cosell/tandem/internal/platform/notify"
+	"github.com/tandem-cosell/tandem/internal/platform/schema"
+	"github.com/tandem-cosell/tandem/internal/platform/telemetry"
+)
+
+// App is Tandem, built and not yet started.
+type App struct {
+	Config  Config
+	Log     *slog.Logger
+	Clock   clock.Clock
+	Metrics *telemetry.Metrics
+	DB      *db.DB
+	Hub     *notify.Hub
+	Jobs    *jobs.Client
+
+	Team          *team.Service
+	Sessions      *team.Sessions
+	Accounts      *account.Service
+	Opportunities *opportunity.Service
+	Registrations *registration.Service
+	Activities    *activity.Service
+	Connections   *connection.Service
+	Views         *view.Service
+	Workspace     *workspace.Service
+	Sync          *sync.Service
+
+	// Salesforce is the client below Sync.CRM, for `tandem doctor`; nil when not
+	// connected.
+	Salesforce *salesforce.Client
+
+	lock *os.File
+}
+
+// Works says whether this process runs jobs.
+type Works bool
+
+// Whether a process runs jobs.
+const (
+	WorksJobs Works = true
+	NoJobs    Works = false
+)
+
+// New builds Tandem: it opens and migrates the database and connects nothing
+// else. With an embedded database only one process may run jobs; a second one is
+// a problem of kind conflict with the code already_running.
+func New(ctx context.Context, cfg Config, log *slog.Logger, works Works) (*App, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{Config: cfg, Log: log, Clock: clock.System{}, Metrics: telemetry.NewMetrics(cfg.Version), Hub: &notify.Hub{}}
+	if err := a.build(ctx, works); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context, works Works) error {
+	cfg := &a.Config
+	exclusive := false
+	if !cfg.ServerDatabase() {
+		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+			return problem.Unavailable("data_dir", fmt.Sprintf("The folder %s cannot be made", cfg.DataDir), err)
+		}
+		if works {
+			if err := a.takeLock(); err != nil {
+				return err
+			}
+			exclusive = true
+		}
+	}
+	var err error
+	if a.DB, err = db.Open(ctx, db.Config{URL: cfg.database(), Logger: a.Log}); err != nil {
+		return err
+	}
+	if err := a.DB.Migrate(ctx, schema.Migrations()); err != nil {
+		return err
+	}
+	a.services()
+	if err := a.connect(); err != nil {
+		return err
+	}
+	registry := jobs.NewRegistry()
+	client := func() *jobs.Client { return a.Jobs }
+	periodic := a.Sync.Jobs(registry, client, a.every())
+	a.Sync.Hook(client)
+	a.Opportunities.Changed = func(ctx context.Context, tx *db.Tx, changed []opportunity.Opportunity) error {
+		m, err := a.Opportunities.Matcher(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return a.Registrations.Reconsider(ctx, tx, m, changed)
+	}
+	a.Jobs, err = jobs.New(ctx, jobs.Config{DB: a.DB, Logger: a.quietLog(), Workers: cfg.Workers, Work: bool(works), Periodic: periodic, Registry: registry, Exclusive: exclusive})
+	return err
+}
+
+// quietLog is for River, which tells of every little thing at info.
+func (a *App) quietLog() *slog.Logger {
+	if a.Log.Enabled(context.Background(), slog.LevelDebug) {
+		return a.Log
+	}
+	return slog.New(&atLeast{Handler: a.Log.Handler(), level: slog.LevelWarn})
+}
+
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+// Enabled reports whether the level is high enough.
+func (h *atLeast) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= h.level && h.Handler.Enabled(ctx, l)
+}
+
+// WithAttrs keeps the level.
+func (h *atLeast) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &atLeast{Handler: h.Handler.WithAttrs(attrs), level: h.level}
+}
+
+// WithGroup keeps the level.
+func (h *atLeast) WithGroup(name string) slog.Handler {
+	return &atLeast{Handler: h.Handler.WithGroup(name), level: h.level}
+}
+
+func (a *App) every() sync.Every {
+	e := a.Config.Every
+	if e.Pull == 0 {
+		e.Pull = a.Config.SyncEvery
+	}
+	if e.Sweep == 0 {
+		e.Sweep = 5 * time.Second
+	}
+	if e.Refresh == 0 {
+		e.Refresh = time.Hour
+	}
+	return e
+}
+
+func (a *App) services() {
+	d, c := a.DB, a.Clock
+	a.Team, a.Sessions = team.NewService(d, c), team.NewSessions(d, c)
+	a.Accounts, a.Opportunities, a.Activities = account.NewService(d), opportunity.NewService(d, c), activity.NewService(d, c)
+	a.Connections, a.Views, a.Workspace = connection.NewService(d, c), view.NewService(d, c), workspace.NewService(d, c)
+}
+
+// salesforceCalls is how many calls to Salesforce run at once: it holds an
+// organisation to 25 that take longer than 20 s (salesforce-gitlab.md §1.3).
+const salesforceCalls = 10
+
+// connect makes the clients of the outside systems; it calls none of them.
+func (a *App) connect() error {
+	cfg := &a.Config
+	a.Sync = &sync.Service{DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Hub: a.Hub}
+	if s := cfg.Salesforce; s.URL != "" {
+		sc := salesforce.Config{LoginURL: s.URL, MaxConcurrent: salesforceCalls, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion, Clock: a.Clock, Logger: a.Log,
+			Transport: a.Metrics.Transport("salesforce", salesforce.NewTransport(salesforceCalls))}
+		if s.ClientSecret == "" {
+			key, err := os.ReadFile(s.KeyFile)
+			if err != nil {
+				return problem.Invalid("salesforce-key-file", "unreadable", fmt.Sprintf("The key file cannot be read: %v", err))
+			}
+			sc.JWT = &salesforce.JWT{Username: s.Username, PrivateKeyPEM: key}
+		}
+		client, err := salesforce.New(sc)
+		if err != nil {
+			return err
+		}
+		a.Salesforce, a.Sync.CRM = client, salesforce.NewCRM(client, s.Currency)
+	}
+	var portals []registration.Portal
+	if w := cfg.AWS; w.AccessKeyID != "" {
+		client, err := aws.New(aws.Config{Endpoint: w.Endpoint, Region: w.Region, AccessKeyID: w.AccessKeyID, SecretAccessKey: w.SecretAccessKey, SessionToken: w.SessionToken,
+			Catalog: w.Catalog, UserAgentCompany: w.Company, Clock: a.Clock, Logger: a.Log, Transport: a.Metrics.Transport("aws", http.DefaultTransport),
+			Limits: aws.Limits{ReadsPerSecond: w.ReadsPerSecond, WritesPerSecond: w.WritesPerSecond}})
+		if err != nil {
+			return err
+		}
+		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase}, salesforce.FieldName)
+		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
+	}
+	pace := cfg.Pace
+	if pace == (registration.Pace{}) {
+		pace = registration.DefaultPace
+	}
+	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
+	a.Sync.Registrations = a.Registrations
+	return nil
+}
+
+// Start begins to work jobs, if this process does.
+func (a *App) Start(ctx context.Context) error { return a.Jobs.Start(ctx) }
+
+// Stop lets running jobs end and closes everything, in order.
+func (a *App) Stop(ctx context.Context) error {
+	var err error
+	if a.Jobs != nil {
+		err = a.Jobs.Stop(ctx)
+	}
+	return errors.Join(err, a.Close())
+}
+
+// Close closes what New opened.
+func (a *App) Close() error {
+	var err error
+	if a.DB != nil {
+		err = a.DB.Close()
+	}
+	if a.lock != nil {
+		err = errors.Join(err, a.lock.Close())
+		a.lock = nil
+	}
+	return err
+}
+
+// Ready reports whether the program can answer: the database does.
+func (a *App) Ready(ctx context.Context) error { return a.DB.Ping(ctx) }
+
+// Listen opens the address of the configuration; one that is in use is a
+// problem that says so.
+func (a *App) Listen(ctx context.Context) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", a.Config.Listen)
+	if err != nil {
+		return nil, listenProblem(a.Config.Listen, err)
+	}
+	return ln, nil
+}
+
+// Serve answers on ln with h until ctx ends, and then lets running requests
+// end, for at most ten seconds.
+func (a *App) Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog:    slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context { return ctx }}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(stop); err != nil {
+		return errors.Join(fmt.Errorf("stop serving: %w", err), srv.Close())
+	}
+	return nil
+}
+
+func (a *App) lockPath() string { return filepath.Join(a.Config.DataDir, "tandem.lock") }

@@ -1,0 +1,315 @@
+package salesforce
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tandem-cosell/tandem/sandbox/kit"
+)
+
+// maxBody bounds a request body, before and after unpacking.
+const maxBody = 50 << 20
+
+// call is one request, from the network or from inside a composite.
+type call struct {
+	method  string
+	path    string     // as sent, still escaped
+	query   url.Values // parsed
+	header  http.Header
+	body    []byte
+	base    string // the instance's own address, http://host:port
+	version string // 67.0, once known
+	userID  string
+	tx      *tx             // the composite's transaction; nil for a call of its own
+	ctx     context.Context // the request's
+}
+
+// reply is an answer before it is written.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func jsonReply(status int, v any) *reply {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return errorReply(refuse("UNKNOWN_EXCEPTION", "the answer cannot be encoded: %v", err).with(http.StatusInternalServerError))
+	}
+	return rawReply(status, bytes.TrimRight(buf.Bytes(), "\n"))
+}
+
+func rawReply(status int, body []byte) *reply {
+	return &reply{status: status, header: http.Header{"Content-Type": {"application/json;charset=UTF-8"}}, body: body}
+}
+
+func errorReply(err *apiError) *reply { return rawReply(err.status, err.body()) }
+
+// Handler serves the organisation: OAuth and the REST API, and under
+// /_control/ the pages that move it (from loopback addresses only).
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_control/") {
+		if !fromLoopback(r) {
+			http.Error(w, "control calls are taken from this machine only", http.StatusForbidden)
+			return
+		}
+		s.control.ServeHTTP(w, r)
+		return
+	}
+	started := time.Now()
+	c, rep := s.readCall(r)
+	operation := operationOf(r.Method, r.URL.Path)
+	fault := s.faults.Next(operation)
+	fault.Wait(r.Context())
+	if rep == nil {
+		rep = s.answer(c, fault.Kind)
+	}
+	record := kit.Record{
+		Time: s.clock.Now(), Method: r.Method, Path: r.URL.RequestURI(), Operation: operation, Fault: fault.Kind,
+		Request: string(c.body[:min(len(c.body), 8192)]),
+	}
+	if rep != nil {
+		record.Status, record.Answer = rep.status, string(rep.body[:min(len(rep.body), 8192)])
+	}
+	if fault.Kind == kit.FaultReset || fault.Kind == kit.FaultLostReply {
+		record.Status = 0
+	}
+	record.DurationMS = float64(time.Since(started).Microseconds()) / 1000
+	s.recorder.Add(record)
+	s.send(w, r, rep, fault.Kind)
+}
+
+func fromLoopback(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// answer serves the call, or refuses it as the fault says. It gives nil when
+// the connection is to be closed before anything happened.
+func (s *Server) answer(c *call, kind kit.FaultKind) *reply {
+	switch kind {
+	case kit.FaultThrottle:
+		return errorReply(refuse("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.").with(http.StatusForbidden))
+	case kit.FaultError:
+		return errorReply(refuse("SERVER_UNAVAILABLE", "The server is temporarily unavailable to service your request").with(http.StatusServiceUnavailable))
+	case kit.FaultReset:
+		return nil
+	default:
+		return s.serve(c)
+	}
+}
+
+func (s *Server) send(w http.ResponseWriter, r *http.Request, rep *reply, kind kit.FaultKind) {
+	if rep == nil || kind == kit.FaultReset || kind == kit.FaultLostReply {
+		kit.CloseConnection(w)
+		return
+	}
+	for k, v := range rep.header {
+		w.Header()[k] = v
+	}
+	if kind == kit.FaultTruncate {
+		kit.TruncateReply(w, rep.status, rep.body)
+		return
+	}
+	w.WriteHeader(rep.status)
+	if r.Method != http.MethodHead && len(rep.body) > 0 {
+		if _, err := w.Write(rep.body); err != nil {
+			s.log.Debug("the client went away", "path", r.URL.Path, "error", err)
+		}
+	}
+}
+
+// readCall takes the request apart; a reply means that it is refused already.
+func (s *Server) readCall(r *http.Request) (*call, *reply) {
+	scheme := "http"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	c := &call{
+		method: r.Method, path: r.URL.EscapedPath(), query: r.URL.Query(), header: r.Header,
+		base: scheme + "://" + r.Host, ctx: r.Context(),
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return c, errorReply(refuse("JSON_PARSER_ERROR", "the request's body cannot be read: %v", err))
+	}
+	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+		if body, err = gunzip(body); err != nil {
+			return c, errorReply(refuse("JSON_PARSER_ERROR", "the request's body is not gzip: %v", err))
+		}
+	}
+	if len(body) > maxBody {
+		return c, errorReply(refuse("REQUEST_TOO_LARGE", "the request's body is larger than %d bytes", maxBody).with(http.StatusRequestEntityTooLarge))
+	}
+	c.body = body
+	return c, nil
+}
+
+func gunzip(data []byte) ([]byte, error) {
+	zr, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	out, err := io.ReadAll(io.LimitReader(zr, maxBody+1))
+	return out, errors.Join(err, zr.Close())
+}
+
+// serve answers calls outside composites: it checks the session and the quota.
+func (s *Server) serve(c *call) *reply {
+	switch {
+	case strings.HasPrefix(c.path, "/services/oauth2/"):
+		return s.serveOAuth(c)
+	case strings.HasPrefix(c.path, "/id/"):
+		return s.serveIdentity(c)
+	}
+	if c.path == "/services/data" || c.path == "/services/data/" {
+		if c.method != http.MethodGet && c.method != http.MethodHead {
+			return errorReply(wrongMethod(c.method, "GET", "HEAD"))
+		}
+		return jsonReply(http.StatusOK, versionList())
+	}
+	segments, err := c.route()
+	if err != nil {
+		return errorReply(err)
+	}
+	now := s.clock.Now()
+	userID, ok := s.sessions.user(bearer(c.header), now)
+	if !ok {
+		return errorReply(refuse("INVALID_SESSION_ID", "Session expired or invalid").with(http.StatusUnauthorized))
+	}
+	c.userID = userID
+	used, limit, ok := s.quota.take(now)
+	var rep *reply
+	if ok {
+		rep = s.dispatch(c, segments)
+	} else {
+		rep = errorReply(refuse("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").with(http.StatusForbidden))
+	}
+	if rep.header == nil {
+		rep.header = http.Header{}
+	}
+	rep.header.Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", used, limit))
+	return rep
+}
+
+// apiVersion is one release that the sandbox speaks.
+type apiVersion struct {
+	Label   string `json:"label"`
+	URL     string `json:"url"`
+	Version string `json:"version"`
+}
+
+var apiVersions = []apiVersion{
+	{"Spring '24", "/services/data/v60.0", "60.0"}, {"Summer '24", "/services/data/v61.0", "61.0"},
+	{"Winter '25", "/services/data/v62.0", "62.0"}, {"Spring '25", "/services/data/v63.0", "63.0"},
+	{"Summer '25", "/services/data/v64.0", "64.0"}, {"Winter '26", "/services/data/v65.0", "65.0"},
+	{"Spring '26", "/services/data/v66.0", "66.0"}, {"Summer '26", "/services/data/v67.0", "67.0"},
+}
+
+func versionList() []apiVersion { return apiVersions }
+
+// route takes the version from the path and splits the rest, unescaped.
+func (c *call) route() ([]string, *apiError) {
+	rest, ok := strings.CutPrefix(c.path, "/services/data/v")
+	if !ok {
+		return nil, notFound()
+	}
+	version, rest, _ := strings.Cut(rest, "/")
+	for _, v := range apiVersions {
+		if v.Version == version {
+			c.version = version
+		}
+	}
+	if c.version == "" {
+		return nil, notFound()
+	}
+	var segments []string
+	for part := range strings.SplitSeq(rest, "/") {
+		if part == "" {
+			continue
+		}
+		text, err := url.PathUnescape(part)
+		if err != nil {
+			return nil, notFound()
+		}
+		segments = append(segments, text)
+	}
+	return segments, nil
+}
+
+func (c *call) root() string { return "/services/data/v" + c.version }
+
+// requireJSON checks a writing call's content type and that it has a body.
+func (c *call) requireJSON() *apiError {
+	if kind := c.header.Get("Content-Type"); kind != "" {
+		media, _, err := mime.ParseMediaType(kind)
+		if err != nil || media != "application/json" {
+			return refuse("UNSUPPORTED_MEDIA_TYPE", "The media type '%s' in the request's Content-Type is not supported for this resource; use application/json", kind).with(http.StatusUnsupportedMediaType)
+		}
+	}
+	return requireBody(c.body)
+}
+
+// operationOf names a request for faults and the log.
+func operationOf(method, path string) string {
+	if rest, ok := strings.CutPrefix(path, "/services/oauth2/"); ok {
+		return rest
+	}
+	rest, ok := strings.CutPrefix(path, "/services/data/v")
+	if !ok {
+		return "other"
+	}
+	_, rest, _ = strings.Cut(rest, "/")
+	parts := strings.FieldsFunc(rest, func(r rune) bool { return r == '/' })
+	if len(parts) == 0 {
+		return "resources"
+	}
+	verb := map[string]string{http.MethodGet: "retrieve", http.MethodPost: "create", http.MethodPatch: "update", http.MethodDelete: "delete"}[method]
+	switch parts[0] {
+	case "query", "queryAll":
+		if len(parts) > 1 {
+			return "queryMore"
+		}
+		return parts[0]
+	case "composite":
+		if len(parts) == 1 {
+			return "composite"
+		}
+		if len(parts) == 4 && method == http.MethodPatch {
+			return "collections.upsert"
+		}
+		return "collections." + verb
+	case "sobjects":
+		switch {
+		case len(parts) == 1:
+			return "describeGlobal"
+		case len(parts) == 3 && parts[2] == "describe":
+			return "describe"
+		case len(parts) == 4 && method == http.MethodPatch:
+			return "upsert"
+		default:
+			return verb
+		}
+	default:
+		return parts[0]
+	}
+}
