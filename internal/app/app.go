@@ -189,7 +189,7 @@ func (a *App) connect() error {
 			if err != nil {
 				return problem.Invalid("salesforce-key-file", "unreadable", fmt.Sprintf("The key file cannot be read: %v", err))
 			}
-			sc.JWT = &salesforce.JWT{Username: s.Username, PrivateKeyPEM: key}
+			sc.JWT = &salesforce.JWT{Username: s.Username, PrivateKeyPEM: string(key)}
 		}
 		client, err := salesforce.New(sc)
 		if err != nil {

@@ -40,3 +40,18 @@ func listenProblem(address string, err error) error {
 	}
 	return problem.Unavailable("listen", fmt.Sprintf("Cannot listen on %s", address), err)
 }
+
+// CheckLock says whether New could run jobs on the data folder now.
+func CheckLock(cfg Config) error {
+	if cfg.ServerDatabase() {
+		return nil
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return problem.Unavailable("data_dir", fmt.Sprintf("The folder %s cannot be made", cfg.DataDir), err)
+	}
+	a := &App{Config: cfg}
+	if err := a.takeLock(); err != nil {
+		return err
+	}
+	return a.lock.Close()
+}

@@ -92,7 +92,7 @@ func (x *tx) boilerplate(o *opportunity, problem string) string {
 	}
 	customers := map[string]bool{}
 	for _, other := range x.s.state.opportunities {
-		if other.ID != o.ID && other.Catalog == o.Catalog && other.Review.Status == statusApproved && other.normProblem == text {
+		if other.normProblem == text && other.ID != o.ID && other.Catalog == o.Catalog && other.Review.Status == statusApproved {
 			customers[other.normCompany] = true
 		}
 	}
@@ -106,8 +106,8 @@ func (x *tx) duplicateOf(o *opportunity) string {
 	name, title := normal(o.Doc.str("Customer", "Account", "CompanyName")), normal(o.Doc.str("Project", "Title"))
 	var found []string
 	for _, other := range x.s.state.opportunities {
-		if other.ID != o.ID && other.Catalog == o.Catalog && other.Review.Status == statusApproved && !other.closed() &&
-			other.normCompany == name && other.normTitle == title {
+		if other.normTitle == title && other.normCompany == name && other.ID != o.ID && other.Catalog == o.Catalog &&
+			other.Review.Status == statusApproved && !other.closed() {
 			found = append(found, other.ID)
 		}
 	}

@@ -27,6 +27,6 @@ var solutions = []Solution{
 	{"S-0041015", Vendor + " Edge Builder", "Software Product", "Draft", "2026-01-15"},
 }
 
-// Solutions returns a copy of the solutions for the AWS sandbox: twelve active
-// ones, two inactive and one draft.
-func (*Org) Solutions() []Solution { return append([]Solution(nil), solutions...) }
+// Solutions gives what the vendor sells with AWS, for the seed of Partner
+// Central: most are active, a few are not and cannot be linked to a deal.
+func Solutions() []Solution { return append([]Solution(nil), solutions...) }

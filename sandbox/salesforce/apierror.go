@@ -37,10 +37,6 @@ func notFound() *apiError {
 	return refuse("NOT_FOUND", "The requested resource does not exist").with(http.StatusNotFound)
 }
 
-func noSuchObject() *apiError {
-	return refuse("NOT_FOUND", "The requested resource does not exist").with(http.StatusNotFound)
-}
-
 func wrongMethod(method string, allowed ...string) *apiError {
 	return refuse("METHOD_NOT_ALLOWED", "HTTP Method '%s' not allowed. Allowed are %s", method, strings.Join(allowed, ",")).with(http.StatusMethodNotAllowed)
 }

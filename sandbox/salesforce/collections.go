@@ -26,7 +26,7 @@ func (s *Server) collections(c *call, path []string) *reply {
 	}
 	o, ok := s.store.schema.object(path[0])
 	if !ok {
-		return errorReply(noSuchObject())
+		return errorReply(notFound())
 	}
 	if len(path) == 1 {
 		return s.retrieveMany(c, o)

@@ -185,7 +185,7 @@ func (s *Server) serve(c *call) *reply {
 		if c.method != http.MethodGet && c.method != http.MethodHead {
 			return errorReply(wrongMethod(c.method, "GET", "HEAD"))
 		}
-		return jsonReply(http.StatusOK, versionList())
+		return jsonReply(http.StatusOK, apiVersions)
 	}
 	segments, err := c.route()
 	if err != nil {
@@ -219,13 +219,15 @@ type apiVersion struct {
 }
 
 var apiVersions = []apiVersion{
-	{"Spring '24", "/services/data/v60.0", "60.0"}, {"Summer '24", "/services/data/v61.0", "61.0"},
-	{"Winter '25", "/services/data/v62.0", "62.0"}, {"Spring '25", "/services/data/v63.0", "63.0"},
-	{"Summer '25", "/services/data/v64.0", "64.0"}, {"Winter '26", "/services/data/v65.0", "65.0"},
-	{"Spring '26", "/services/data/v66.0", "66.0"}, {"Summer '26", "/services/data/v67.0", "67.0"},
+	{"Spring '24", "/services/data/v60.0", "60.0"},
+	{"Summer '24", "/services/data/v61.0", "61.0"},
+	{"Winter '25", "/services/data/v62.0", "62.0"},
+	{"Spring '25", "/services/data/v63.0", "63.0"},
+	{"Summer '25", "/services/data/v64.0", "64.0"},
+	{"Winter '26", "/services/data/v65.0", "65.0"},
+	{"Spring '26", "/services/data/v66.0", "66.0"},
+	{"Summer '26", "/services/data/v67.0", "67.0"},
 }
-
-func versionList() []apiVersion { return apiVersions }
 
 // route takes the version from the path and splits the rest, unescaped.
 func (c *call) route() ([]string, *apiError) {

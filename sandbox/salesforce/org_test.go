@@ -48,7 +48,11 @@ func start(t *testing.T, opt salesforce.Options) *org {
 
 func (o *org) signIn() {
 	o.t.Helper()
-	id, secret := o.server.Credentials()
+	o.signInAs(o.server.Credentials())
+}
+
+func (o *org) signInAs(id, secret string) {
+	o.t.Helper()
 	a := o.form("/services/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}})
 	if a.status != 200 {
 		o.t.Fatalf("sign-in: %d %s", a.status, a.body)
@@ -118,7 +122,7 @@ func (o *org) send(method, path string, body io.Reader, header map[string]string
 	for k, v := range header {
 		req.Header.Set(k, v)
 	}
-	resp, err := o.http.Client().Do(req)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -186,9 +186,12 @@ func (s *Server) foundingRecords() []foundingRecord {
 		}})
 	}
 	for _, r := range [][3]string{
-		{"Account", "Standard", "Standard"}, {"Account", "Partner", "Partner"},
-		{"Opportunity", "Standard", "Standard"}, {"Opportunity", "Renewal", "Renewal"},
-		{"Case", "Deal Desk", "Deal_Desk"}, {"Case", "Ecosystem Operations", "Ecosystem_Operations"},
+		{"Account", "Standard", "Standard"},
+		{"Account", "Partner", "Partner"},
+		{"Opportunity", "Standard", "Standard"},
+		{"Opportunity", "Renewal", "Renewal"},
+		{"Case", "Deal Desk", "Deal_Desk"},
+		{"Case", "Ecosystem Operations", "Ecosystem_Operations"},
 	} {
 		out = append(out, foundingRecord{"RecordType", map[string]any{"SobjectType": r[0], "Name": r[1], "DeveloperName": r[2], "IsActive": true}})
 	}

@@ -36,7 +36,7 @@ func (s *Server) sobjects(c *call, path []string) *reply {
 	}
 	o, ok := s.store.schema.object(path[0])
 	if !ok {
-		return errorReply(noSuchObject())
+		return errorReply(notFound())
 	}
 	switch {
 	case len(path) == 1:

@@ -15,11 +15,12 @@ type Ref struct {
 	CRMID       string    `db:"crm_id"`
 	Name        string    `db:"name"`
 	CRMModstamp time.Time `db:"crm_modstamp"`
+	Version     int64     `db:"version"`
 }
 
 // Refs gives the stored accounts with these CRM ids, at most 500 of them.
 func Refs(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]Ref, error) {
-	rows, err := db.Select[Ref](ctx, q, `SELECT id, crm_id, name, crm_modstamp FROM account WHERE crm_id IN (?)`, crmIDs)
+	rows, err := db.Select[Ref](ctx, q, `SELECT id, crm_id, name, crm_modstamp, version FROM account WHERE crm_id IN (?)`, crmIDs)
 	out := make(map[string]Ref, len(rows))
 	for _, r := range rows {
 		out[r.CRMID] = r
@@ -29,8 +30,8 @@ func Refs(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]Ref, e
 
 // Import takes accounts from the CRM, at most 500 at a time, and gives the CRM
 // ids of those that were new or changed. A row that is no newer than the stored
-// one is left alone. Names of accounts that changed are carried to their
-// opportunities.
+// one is left alone. The names of accounts that changed, and the ids of new ones,
+// are carried to their opportunities.
 func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 	var ids []string
 	for i := range list {
@@ -41,7 +42,8 @@ func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 		return nil, err
 	}
 	var changed []Account
-	var changedIDs []string
+	var changedIDs, added []string
+	at := map[string]int{}
 	for _, a := range list {
 		ref, ok := known[a.CRMID]
 		if ok && !a.CRMModstamp.After(ref.CRMModstamp) {
@@ -50,10 +52,18 @@ func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 		a.ID = ref.ID
 		if !ok {
 			a.ID = id.New("acc")
+			added = append(added, a.CRMID)
 		}
-		a.CreatedAt, a.UpdatedAt, a.Version = tx.Now(), tx.Now(), 1
+		a.CreatedAt, a.UpdatedAt, a.Version = tx.Now(), tx.Now(), ref.Version+1
 		a.Key()
-		changed, changedIDs = append(changed, a), append(changedIDs, a.CRMID)
+		if i, twice := at[a.CRMID]; twice {
+			a.Version = changed[i].Version
+			changed[i] = a
+		} else {
+			at[a.CRMID] = len(changed)
+			changed, changedIDs = append(changed, a), append(changedIDs, a.CRMID)
+		}
+		known[a.CRMID] = Ref{ID: a.ID, CRMID: a.CRMID, Name: a.Name, CRMModstamp: a.CRMModstamp, Version: a.Version}
 		if ok && ref.Name != a.Name {
 			if err := renameInOpportunities(ctx, tx, a.CRMID, a.Name); err != nil {
 				return nil, err
@@ -63,7 +73,20 @@ func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 	if len(changed) == 0 {
 		return nil, nil
 	}
-	return changedIDs, upsert(ctx, tx, changed)
+	if err := upsert(ctx, tx, changed); err != nil {
+		return nil, err
+	}
+	return changedIDs, adopt(ctx, tx, added)
+}
+
+// adopt gives opportunities that came before their account its id.
+func adopt(ctx context.Context, tx *db.Tx, crmIDs []string) error {
+	if len(crmIDs) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `UPDATE opportunity SET account_id = (SELECT a.id FROM account a WHERE a.crm_id = opportunity.account_crm_id)
+		WHERE account_id = '' AND account_crm_id IN (?)`, crmIDs)
+	return err
 }
 
 func upsert(ctx context.Context, tx *db.Tx, rows []Account) error {

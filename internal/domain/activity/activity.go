@@ -5,7 +5,9 @@ package activity
 
 import (
 	"context"
+	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
@@ -113,17 +115,26 @@ func (s *Service) OfOpportunity(ctx context.Context, opportunityID string) ([]Ac
 	return byOpportunity(ctx, s.db, opportunityID)
 }
 
+// How long the fields of a Task are in Salesforce, in characters.
+const (
+	maxSubject     = 255
+	maxDescription = 32_000
+)
+
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
 // Pending gives activities, at most limit, that Salesforce shall have.
 func (s *Service) Pending(ctx context.Context, limit int) ([]Task, error) {
 	rows, err := pending(ctx, s.db, limit)
 	out := make([]Task, 0, len(rows))
 	for i := range rows {
 		a := &rows[i]
-		subject := []rune(a.Subject)
-		if len(subject) > 255 {
-			subject = append(subject[:254], '…')
-		}
-		t := Task{ActivityID: a.ID, Key: a.CRMKey, OpportunityCRMID: a.OpportunityCRMID, Subject: string(subject), Description: a.Body, On: date.Of(a.HappenedAt)}
+		t := Task{ActivityID: a.ID, Key: a.CRMKey, OpportunityCRMID: a.OpportunityCRMID, Subject: cut(a.Subject, maxSubject), Description: cut(a.Body, maxDescription), On: date.Of(a.HappenedAt)}
 		if a.OwnerActive {
 			t.OwnerCRMID = a.OwnerCRMID
 		}
@@ -135,6 +146,9 @@ func (s *Service) Pending(ctx context.Context, limit int) ([]Task, error) {
 // Logged keeps how the writing of tasks went and gives how many were logged. A
 // refusal that passes leaves the activity pending.
 func (s *Service) Logged(ctx context.Context, tasks []Task, results []Result) (int, error) {
+	if len(results) != len(tasks) {
+		return 0, fmt.Errorf("%d results for %d tasks that Salesforce was sent", len(results), len(tasks))
+	}
 	n := 0
 	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		n = 0

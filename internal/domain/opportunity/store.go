@@ -34,6 +34,7 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 		known[r.CRMID] = r
 	}
 	var changed []Opportunity
+	at := map[string]int{}
 	for _, o := range list {
 		old, ok := known[o.CRMID]
 		if ok && !o.CRMModstamp.After(old.CRMModstamp) {
@@ -45,7 +46,14 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 		}
 		o.CreatedAt, o.UpdatedAt, o.Version = tx.Now(), tx.Now(), old.Version+1
 		o.Key()
-		changed = append(changed, o)
+		if i, twice := at[o.CRMID]; twice {
+			o.Version = changed[i].Version
+			changed[i] = o
+		} else {
+			at[o.CRMID] = len(changed)
+			changed = append(changed, o)
+		}
+		known[o.CRMID] = ref{ID: o.ID, CRMID: o.CRMID, CRMModstamp: o.CRMModstamp, Version: o.Version}
 	}
 	if len(changed) == 0 {
 		return nil, nil
@@ -72,6 +80,7 @@ func ImportMembers(ctx context.Context, tx *db.Tx, list []Member) ([]string, err
 		if old, ok := stamps[m.CRMID]; ok && !m.CRMModstamp.After(old) {
 			continue
 		}
+		stamps[m.CRMID] = m.CRMModstamp
 		changed, parents = append(changed, m), append(parents, m.OpportunityCRMID)
 	}
 	return parents, saveChildren(ctx, tx, "opportunity_member", changed, parents)
@@ -89,6 +98,7 @@ func ImportContacts(ctx context.Context, tx *db.Tx, list []Contact) ([]string, e
 		if old, ok := stamps[c.CRMID]; ok && !c.CRMModstamp.After(old) {
 			continue
 		}
+		stamps[c.CRMID] = c.CRMModstamp
 		changed, parents = append(changed, c), append(parents, c.OpportunityCRMID)
 	}
 	return parents, saveChildren(ctx, tx, "opportunity_contact", changed, parents)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -26,6 +27,8 @@ const maxSteps = 10
 // portal refuses is kept in the registration and is no error here; an error is a
 // broken store or an ended context.
 func (s *Service) Advance(ctx context.Context, registrationID string) error {
+	// A create that was decided before this call may have been sent.
+	look := true
 	for range maxSteps {
 		r, err := ByID(ctx, s.db, registrationID)
 		if err != nil {
@@ -38,33 +41,40 @@ func (s *Service) Advance(ctx context.Context, registrationID string) error {
 		if !ok {
 			return nil
 		}
-		err = s.step(ctx, portal, &r)
+		sent := r.CreateToken != ""
+		err = s.step(ctx, portal, &r, look)
+		look = sent || err != nil
+		refusal, fromPortal := errors.AsType[*portalError](err)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case problem.Is(err, problem.KindPrecondition) && problem.RemoteOf(err) == nil:
-			// Somebody changed the row meanwhile: look again.
-		case problem.RemoteOf(err) != nil || errors.Is(err, errPortal):
-			if err := s.refused(ctx, r, err); err != nil {
-				return err
-			}
-		default:
+		case fromPortal:
+			err = s.refused(ctx, r, refusal.err)
+		}
+		// A precondition of our own store: somebody changed the row meanwhile, look again.
+		if err != nil && (fromPortal || !problem.Is(err, problem.KindPrecondition)) {
 			return err
 		}
 	}
 	return nil
 }
 
-// errPortal marks an error that is about the portal though no call brought it.
-var errPortal = errors.New("portal")
+// portalError marks what a portal answered, to tell it from our own trouble.
+type portalError struct{ err error }
 
-func (s *Service) step(ctx context.Context, p Portal, r *Registration) error {
+// Error gives the portal's error.
+func (e *portalError) Error() string { return e.err.Error() }
+
+// Unwrap gives the portal's error.
+func (e *portalError) Unwrap() error { return e.err }
+
+func (s *Service) step(ctx context.Context, p Portal, r *Registration, look bool) error {
 	switch r.State {
 	case StateChecking, StateBlocked:
 		return s.check(ctx, p, r)
 	case StateCreating:
-		return s.create(ctx, p, r)
+		return s.create(ctx, p, r, look)
 	case StateCreated:
 		return s.associate(ctx, p, r)
 	case StateAssociated:
@@ -101,25 +111,21 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 	var payload json.RawMessage
 	if found.Errors() == 0 {
 		if payload, err = p.Payload(d); err != nil {
-			return fmt.Errorf("%w: %w", errPortal, err)
+			return &portalError{err}
 		}
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error {
 		r.Findings, r.Blocking, r.CheckedVersion = found, int64(found.Errors()), d.Opportunity.Version
 		r.Error, r.ErrorCode, r.Attempts = "", "", 0
 		if r.Blocking > 0 {
-			was := r.State
 			r.DueAt, r.Reason = time.Time{}, fmt.Sprintf("%d of the fields that %s requires are missing or malformed", r.Blocking, r.Cloud.Portal())
 			if r.Blocking == 1 {
 				r.Reason = fmt.Sprintf("One field that %s requires is missing or malformed", r.Cloud.Portal())
 			}
-			if was != StateBlocked {
-				r.CRMDirty = true
-			}
 			if err := r.move(StateBlocked, tx.Now()); err != nil {
 				return err
 			}
-			return s.Write(ctx, tx)
+			return s.tellCRM(ctx, tx, r)
 		}
 		r.SolutionIDs, r.Payload, r.Reason, r.DueAt = strings.Join(d.Solutions, " "), string(payload), "", tx.Now()
 		if r.CreateToken == "" {
@@ -129,18 +135,18 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 	})
 }
 
-// create sends the stored payload. After a failed attempt it looks first
-// whether the record is there already.
-func (s *Service) create(ctx context.Context, p Portal, r *Registration) error {
+// create sends the stored payload. With look it first asks whether the record is
+// there already: an earlier attempt may have made it.
+func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bool) error {
 	var remote Remote
-	if r.Attempts > 0 {
+	if look {
 		d, err := s.Deal(ctx, s.db, r.OpportunityID, r.Cloud)
 		if err != nil {
 			return err
 		}
 		found, err := p.Find(ctx, d)
 		if err != nil {
-			return err
+			return &portalError{err}
 		}
 		if found != nil {
 			remote = *found
@@ -149,7 +155,10 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration) error {
 	if remote.ID == "" {
 		var err error
 		if remote, err = p.Create(ctx, json.RawMessage(r.Payload), r.CreateToken); err != nil {
-			return err
+			return &portalError{err}
+		}
+		if remote.ID == "" {
+			return &portalError{noAnswer(r.Cloud, "create", "gave no id for the record")}
 		}
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error {
@@ -158,15 +167,30 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration) error {
 		if err := r.move(StateCreated, tx.Now()); err != nil {
 			return err
 		}
-		return s.happened(ctx, tx, *r, authz.KindIntegration, "registered",
-			fmt.Sprintf("Registered in %s as %s", r.Cloud.Portal(), r.RemoteID), "")
+		if err := s.happened(ctx, tx, *r, authz.KindIntegration, "registered",
+			fmt.Sprintf("Registered in %s as %s", r.Cloud.Portal(), r.RemoteID), ""); err != nil {
+			return err
+		}
+		return s.tellCRM(ctx, tx, r)
 	})
+}
+
+// noAnswer is a portal's answer that lacks what it must have: the call may have
+// acted.
+func noAnswer(c cloud.Cloud, operation, text string) error {
+	return problem.FromRemote(problem.Remote{System: string(c), Operation: operation, Code: "incomplete_answer", Retry: problem.RetryUnsure}, c.Portal()+" "+text, nil)
+}
+
+// tellCRM has Salesforce's record of r written anew.
+func (s *Service) tellCRM(ctx context.Context, tx *db.Tx, r *Registration) error {
+	r.CRMDirty, r.CRMError = true, ""
+	return s.Write(ctx, tx)
 }
 
 func (s *Service) associate(ctx context.Context, p Portal, r *Registration) error {
 	for _, solution := range r.Solutions() {
 		if err := p.Associate(ctx, r.RemoteID, solution); err != nil {
-			return err
+			return &portalError{err}
 		}
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error {
@@ -181,7 +205,10 @@ func (s *Service) associate(ctx context.Context, p Portal, r *Registration) erro
 func (s *Service) submit(ctx context.Context, p Portal, r *Registration) error {
 	task, err := p.Submit(ctx, r.RemoteID, r.SubmitToken)
 	if err != nil {
-		return err
+		return &portalError{err}
+	}
+	if task.ID == "" {
+		return &portalError{noAnswer(r.Cloud, "submit", "gave no id for the submission")}
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error {
 		r.SubmitTaskID, r.DueAt, r.Attempts, r.Error, r.ErrorCode = task.ID, tx.Now(), 0, "", ""
@@ -192,14 +219,17 @@ func (s *Service) submit(ctx context.Context, p Portal, r *Registration) error {
 	})
 }
 
+// errTaskFailed says that a submit task ended in failure, not that asking failed.
+var errTaskFailed = errors.New("the submission failed")
+
 func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
 	task, err := p.TaskStatus(ctx, r.SubmitTaskID)
 	if err != nil {
-		return err
+		return &portalError{err}
 	}
 	if task.Failed {
-		return problem.FromRemote(problem.Remote{System: string(r.Cloud), Operation: "submit", Code: task.Reason, Retry: problem.RetryHuman},
-			r.Cloud.Portal()+" could not take the submission", errPortal)
+		return &portalError{problem.FromRemote(problem.Remote{System: string(r.Cloud), Operation: "submit", Code: task.Reason, Retry: problem.RetryHuman},
+			r.Cloud.Portal()+" could not take the submission", errTaskFailed)}
 	}
 	if !task.Done {
 		return s.save(ctx, r, func(tx *db.Tx) error {
@@ -209,7 +239,7 @@ func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
 	}
 	remote, err := p.Read(ctx, r.RemoteID)
 	if err != nil {
-		return err
+		return &portalError{err}
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error {
 		if task.EngagementID != "" {
@@ -222,6 +252,9 @@ func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
 		if err := s.happened(ctx, tx, *r, authz.KindIntegration, "submitted", fmt.Sprintf("Submitted to %s for co-selling (%s)", r.Cloud.Label(), r.RemoteID), ""); err != nil {
 			return err
 		}
+		if err := s.tellCRM(ctx, tx, r); err != nil {
+			return err
+		}
 		return s.observe(ctx, tx, r, remote)
 	})
 }
@@ -230,17 +263,18 @@ func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
 func (s *Service) follow(ctx context.Context, p Portal, r *Registration) error {
 	remote, err := p.Read(ctx, r.RemoteID)
 	if err != nil {
-		return err
+		return &portalError{err}
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error { return s.observe(ctx, tx, r, remote) })
 }
 
-// observe takes the partner's word into r and tells of what is new.
+// observe takes the partner's word into r and tells of what is new. A state that
+// may not follow ours leaves ours as it is: the portal's own word is kept beside it.
 func (s *Service) observe(ctx context.Context, tx *db.Tx, r *Registration, remote Remote) error {
 	before := *r
 	s.take(r, remote, tx.Now())
 	r.DueAt = tx.Now().Add(s.pace.Refresh)
-	if remote.State != "" && remote.State != r.State {
+	if remote.State != r.State && r.State.CanBecome(remote.State) {
 		if err := r.move(remote.State, tx.Now()); err != nil {
 			return err
 		}
@@ -268,8 +302,7 @@ func (s *Service) observe(ctx context.Context, tx *db.Tx, r *Registration, remot
 		}
 	}
 	if crmChanged(&before, r) {
-		r.CRMDirty, r.CRMError = true, ""
-		return s.Write(ctx, tx)
+		return s.tellCRM(ctx, tx, r)
 	}
 	return nil
 }
@@ -280,13 +313,14 @@ var decisions = map[State]string{StateInReview: "in_review", StateApproved: "app
 
 // take copies what the portal said into r.
 func (s *Service) take(r *Registration, remote Remote, now time.Time) {
-	r.RemoteID, r.RemoteReadAt = remote.ID, now
+	r.RemoteReadAt = now
 	r.Attempts, r.Error, r.ErrorCode, r.Reason = 0, "", "", ""
 	set := func(dst *string, v string) {
 		if v != "" {
 			*dst = v
 		}
 	}
+	set(&r.RemoteID, remote.ID)
 	set(&r.RemoteVersion, remote.Version)
 	set(&r.RemoteStatus, remote.Status)
 	set(&r.RemoteStage, remote.Stage)
@@ -325,7 +359,7 @@ func (s *Service) refused(ctx context.Context, r Registration, cause error) erro
 	if fresh.Version != r.Version {
 		return nil // it moved on: the next look decides
 	}
-	return s.save(ctx, &fresh, func(tx *db.Tx) error {
+	err = s.save(ctx, &fresh, func(tx *db.Tx) error {
 		r := &fresh
 		r.Attempts++
 		r.Error, r.ErrorCode = cut(cause.Error(), 100_000), "portal"
@@ -337,13 +371,16 @@ func (s *Service) refused(ctx context.Context, r Registration, cause error) erro
 			r.DueAt = tx.Now().Add(s.wait(r.Attempts, cause))
 			return nil
 		}
-		r.FailedFrom, r.DueAt, r.CRMDirty = r.State, time.Time{}, true
-		if r.State == StateCreating {
-			// A refusal for good made nothing: after mending, the payload is made anew under a new token.
-			r.FailedFrom, r.CreateToken, r.Payload = StateChecking, "", ""
-		}
-		if r.State == StateAssociated || r.State == StateSubmitting {
-			r.FailedFrom, r.SubmitToken = StateCreated, ""
+		r.FailedFrom, r.DueAt = r.State, time.Time{}
+		switch {
+		case r.State == StateCreating:
+			// After mending, the payload is made anew under a new token. That there is a token at the next
+			// check says that an attempt was made, and that the portal must be searched first.
+			r.FailedFrom, r.CreateToken, r.Payload = StateChecking, newToken(), ""
+		case r.State == StateAssociated:
+			r.FailedFrom = StateCreated // the same token: an earlier attempt may have started the task
+		case errors.Is(cause, errTaskFailed):
+			r.FailedFrom, r.SubmitToken = StateCreated, "" // the same token would give the failed task again
 		}
 		r.Reason = "Refused by " + r.Cloud.Portal()
 		from := r.State
@@ -353,8 +390,12 @@ func (s *Service) refused(ctx context.Context, r Registration, cause error) erro
 		if err := s.happened(ctx, tx, *r, authz.KindPortal, "failed", fmt.Sprintf("%s refused a step (%s)", r.Cloud.Portal(), strings.ToLower(from.Label())), r.Error); err != nil {
 			return err
 		}
-		return s.Write(ctx, tx)
+		return s.tellCRM(ctx, tx, r)
 	})
+	if problem.Is(err, problem.KindPrecondition) {
+		return nil // likewise
+	}
+	return err
 }
 
 func (s *Service) wait(attempts int64, cause error) time.Duration {
@@ -405,6 +446,9 @@ func (s *Service) Dirty(ctx context.Context, limit int) ([]CRMRecord, error) {
 // Written keeps how the writing of records to Salesforce went. A refusal that
 // passes leaves the record dirty; one for a person is kept with it.
 func (s *Service) Written(ctx context.Context, records []CRMRecord, results []CRMResult) error {
+	if len(results) != len(records) {
+		return fmt.Errorf("%d results for %d records that Salesforce was sent", len(results), len(records))
+	}
 	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		for i, rec := range records {
 			switch res := results[i]; {

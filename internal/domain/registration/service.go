@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -137,8 +138,14 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 		if err := r.move(StateWithdrawn, tx.Now()); err != nil {
 			return err
 		}
+		if r.CRMRowID != "" { // Salesforce was told of it
+			if err := s.tellCRM(ctx, tx, &r); err != nil {
+				return err
+			}
+		}
 		return update(ctx, tx, &r)
-	case ok && (r.State == StateBlocked || r.State == StateWithdrawn):
+	case ok && (r.State == StateBlocked || r.State == StateWithdrawn || r.State == StateChecking):
+		// One that is being checked is stored anew too, so that a check of the old data cannot be.
 		r.Reason, r.DueAt = "", tx.Now()
 		if err := r.move(StateChecking, tx.Now()); err != nil {
 			return err
@@ -183,7 +190,7 @@ func (s *Service) Register(ctx context.Context, opportunityID string, c cloud.Cl
 			return err
 		}
 		i := slices.IndexFunc(have[opportunityID], func(r Registration) bool { return r.Cloud == c })
-		if i < 0 {
+		if i < 0 || have[opportunityID][i].RemoteID == "" {
 			joint, err := opportunity.JointOf(ctx, tx, []string{opportunityID})
 			if err != nil {
 				return err
@@ -191,6 +198,8 @@ func (s *Service) Register(ctx context.Context, opportunityID string, c cloud.Cl
 			if !slices.Contains(opportunity.JointWith(joint[opportunityID]), c) {
 				return problem.Conflict("not_joint", fmt.Sprintf("This opportunity is not joint with %s: mark it as joint first", c.Label()))
 			}
+		}
+		if i < 0 {
 			r = Registration{ID: id.New("reg"), OpportunityID: opportunityID, Cloud: c, State: StateChecking, StateAt: tx.Now(), DueAt: tx.Now()}
 			if err := insert(ctx, tx, &r); err != nil {
 				return err
@@ -247,7 +256,7 @@ func (s *Service) ChooseSolutions(ctx context.Context, registrationID string, id
 		if version != 0 && r.Version != version {
 			return problem.Precondition("registration", r.ID)
 		}
-		if r.State.InPortal() && r.State != StateCreated {
+		if at := cmp.Or(r.FailedFrom, r.State); at.InPortal() && at != StateCreated {
 			return problem.Conflict("already_registered", "The solutions were linked when the deal was registered: change them in "+r.Cloud.Portal())
 		}
 		known, err := solutions(ctx, tx, r.Cloud)
@@ -399,6 +408,14 @@ func (s *Service) fill(ctx context.Context, v *View, opportunityID string) error
 	}
 	v.Pairs = portal.Compare(d, record, status, stage)
 	return nil
+}
+
+// Get gives one registration. Needs read.
+func (s *Service) Get(ctx context.Context, registrationID string) (Registration, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return Registration{}, err
+	}
+	return ByID(ctx, s.db, registrationID)
 }
 
 // Solutions gives the solutions seen in a cloud's portal. Needs read.

@@ -119,10 +119,11 @@ func saveSolutions(ctx context.Context, tx *db.Tx, c cloud.Cloud, list []Solutio
 	return db.InsertMany(ctx, tx, "solution", list)
 }
 
-// recheckBlocked makes every blocked registration due and gives their ids.
+// recheckBlocked makes every registration that is blocked, or just being checked,
+// due and gives their ids.
 func recheckBlocked(ctx context.Context, tx *db.Tx) ([]string, error) {
-	if _, err := tx.Exec(ctx, `UPDATE registration SET state = ?, state_at = ?, due_at = ?, version = version + 1, updated_at = ? WHERE state = ?`,
-		StateChecking, tx.Now(), tx.Now(), tx.Now(), StateBlocked); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE registration SET state = ?, state_at = ?, due_at = ?, version = version + 1, updated_at = ? WHERE state IN (?)`,
+		StateChecking, tx.Now(), tx.Now(), tx.Now(), []State{StateBlocked, StateChecking}); err != nil {
 		return nil, err
 	}
 	return db.Select[string](ctx, tx, `SELECT id FROM registration WHERE state = ? AND due_at = ?`, StateChecking, tx.Now())

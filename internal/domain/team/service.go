@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 
@@ -271,7 +272,7 @@ func (s *Service) CreateToken(ctx context.Context, name string, scopes []string,
 	}
 	actor, _ := authz.From(ctx)
 	var bad problem.List
-	if name = strings.TrimSpace(name); name == "" || len(name) > 80 {
+	if name = strings.TrimSpace(name); name == "" || utf8.RuneCountInString(name) > 80 {
 		bad.Add("name", "required", "Give the token a name of 1 to 80 characters, such as what uses it")
 	}
 	if len(scopes) == 0 {
@@ -280,6 +281,8 @@ func (s *Service) CreateToken(ctx context.Context, name string, scopes []string,
 	for _, x := range scopes {
 		if !slices.Contains(authz.Scopes(), x) {
 			bad.Add("scopes", "unknown_scope", fmt.Sprintf("%q is not a scope: use read, write or admin", x))
+		} else if actor.Scopes != nil && !slices.Contains(actor.Scopes, x) {
+			bad.Add("scopes", "wider_scope", fmt.Sprintf("A token without the scope %q cannot make one with it", x))
 		}
 	}
 	if life < 0 {
@@ -309,7 +312,7 @@ func (s *Service) Tokens(ctx context.Context) ([]Token, error) {
 		return nil, err
 	}
 	actor, _ := authz.From(ctx)
-	return tokensOf(ctx, s.db, actor.ID)
+	return tokensOf(ctx, s.db, actor.ID, s.clock.Now())
 }
 
 // RevokeToken ends one of the signed-in person's tokens.
@@ -385,8 +388,11 @@ func tokenHash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Import takes people from the CRM: known ones are updated by CRM id, a user of
-// Tandem with the same address is joined to them. Level and password stay.
+// Import takes people from the CRM, at most 500 at a time, and gives how many were
+// new or changed: known ones are updated by CRM id, a user of Tandem with the same
+// address is joined to them. A row that is no newer than the stored one is left
+// alone. Level and password stay, but who left the company (not active any more)
+// cannot sign in and their tokens end.
 func Import(ctx context.Context, tx *db.Tx, list []Person) (int, error) {
 	known, err := byCRMIDs(ctx, tx, crmIDs(list))
 	if err != nil {
@@ -403,12 +409,15 @@ func Import(ctx context.Context, tx *db.Tx, list []Person) (int, error) {
 			}
 		}
 		if ok {
-			if old.CRMModstamp.Equal(p.CRMModstamp) {
+			if !p.CRMModstamp.After(old.CRMModstamp) {
 				continue
 			}
 			p.ID, p.Level, p.PasswordHash, p.CreatedAt, p.Version = old.ID, old.Level, old.PasswordHash, old.CreatedAt, old.Version
 			if old.PasswordHash != "" && !p.Active {
-				p.PasswordHash = "" // who left the company cannot sign in any more
+				p.PasswordHash = ""
+				if err := leave(ctx, tx, &old); err != nil {
+					return n, err
+				}
 			}
 		} else {
 			p.ID, p.Level, p.CreatedAt = id.New("usr"), authz.LevelReader, tx.Now()
@@ -418,9 +427,17 @@ func Import(ctx context.Context, tx *db.Tx, list []Person) (int, error) {
 		if err := save(ctx, tx, &p); err != nil {
 			return n, err
 		}
+		known[*p.CRMID] = p
 		n++
 	}
 	return n, nil
+}
+
+func leave(ctx context.Context, tx *db.Tx, p *Person) error {
+	if err := revokeAll(ctx, tx, p.ID); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, "user.disable", p.ID, map[string]any{"email": p.Email, "level": p.Level, "why": "not active in Salesforce"})
 }
 
 func crmIDs(list []Person) []string {

@@ -84,8 +84,9 @@ func insertToken(ctx context.Context, tx *db.Tx, t *Token) error {
 	return db.Insert(ctx, tx, "api_token", t)
 }
 
-func tokensOf(ctx context.Context, q db.Queryer, personID string) ([]Token, error) {
-	return db.Select[Token](ctx, q, `SELECT * FROM api_token WHERE person_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id`, personID)
+func tokensOf(ctx context.Context, q db.Queryer, personID string, now time.Time) ([]Token, error) {
+	return db.Select[Token](ctx, q, `SELECT * FROM api_token WHERE person_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)
+		ORDER BY created_at DESC, id`, personID, now)
 }
 
 func tokenByHash(ctx context.Context, q db.Queryer, hash string) (Token, error) {

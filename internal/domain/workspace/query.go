@@ -3,12 +3,15 @@
 package workspace
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/date"
@@ -33,8 +36,8 @@ type Query struct {
 	CloseTo   date.Date
 	Sort      Sort
 	Desc      bool
-	After     string // the cursor of the page before
-	Limit     int    // 1 to 200; 50 if 0
+	After     string // the cursor of the page before, of the same sort
+	Limit     int    // 1 to 200; 50 if 0, 200 if more
 }
 
 // Sort is a column by which the list can be in order.
@@ -109,8 +112,8 @@ func ParseQuery(v url.Values) (Query, error) {
 		q.Limit = n
 	}
 	if q.After != "" {
-		if _, _, err := parseCursor(q.After); err != nil {
-			bad.Add("after", "malformed", "This is not a cursor that a list gave: begin from the first page")
+		if _, err := parseCursor(q.Sort, q.After); err != nil {
+			bad = append(bad, errCursor.Fields...)
 		}
 	}
 	if n := len(q.Stages) + len(q.Geos) + len(q.Regions) + len(q.Segments) + len(q.Orders) + len(q.Owners); n > 200 {
@@ -162,19 +165,27 @@ func (q Query) Values() url.Values {
 	return v
 }
 
-// A cursor is the sort value and the id of the last row of a page.
-func makeCursor(value, id string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(id + "\n" + value))
+var errCursor = problem.Invalid("after", "malformed", "This is not a cursor that this list gave: begin from the first page")
+
+// makeCursor gives the cursor behind a row: what the list is sorted by, and the
+// row's id and its values of the sort's columns.
+func makeCursor(s Sort, r *Row) string {
+	s = cmp.Or(s, SortClose)
+	return base64.RawURLEncoding.EncodeToString([]byte(string(s) + "\n" + r.ID + "\n" + sortValue(s, r)))
 }
 
-func parseCursor(s string) (value, id string, err error) {
-	b, err := base64.RawURLEncoding.DecodeString(s)
+// parseCursor gives the values of the sort's columns, and the id as the last one.
+// A cursor of another sort, or one that no list gave, is errCursor.
+func parseCursor(s Sort, cursor string) ([]any, error) {
+	s = cmp.Or(s, SortClose)
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	parts := strings.SplitN(string(b), "\n", 3)
+	if err != nil || len(parts) != 3 || Sort(parts[0]) != s || parts[1] == "" || !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
+		return nil, errCursor
+	}
+	args, err := sortArgs(s, parts[2])
 	if err != nil {
-		return "", "", err
+		return nil, errCursor
 	}
-	id, value, ok := strings.Cut(string(b), "\n")
-	if !ok {
-		return "", "", fmt.Errorf("%q is no cursor", s)
-	}
-	return value, id, nil
+	return append(args, parts[1]), nil
 }

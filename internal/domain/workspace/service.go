@@ -81,8 +81,8 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {
 		return Page{}, err
 	}
-	limit := q.Limit
-	if limit == 0 {
+	limit := min(q.Limit, 200)
+	if limit <= 0 {
 		limit = 50
 	}
 	rows, err := page(ctx, s.db, q, limit+1)
@@ -93,12 +93,12 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if len(rows) > limit {
 		p.Rows = rows[:limit]
 		last := &rows[limit-1]
-		p.Next = makeCursor(sortValue(q.Sort, last), last.ID)
+		p.Next = makeCursor(q.Sort, last)
 	}
 	return p, s.addClouds(ctx, p.Rows)
 }
 
-// Count says how many opportunities the query finds, at most max+1. Needs read.
+// Count says how many opportunities the query finds, at most limit+1. Needs read.
 func (s *Service) Count(ctx context.Context, q Query, limit int) (int64, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {
 		return 0, err

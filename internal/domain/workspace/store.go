@@ -119,44 +119,55 @@ func sortValue(s Sort, r *Row) string {
 	return string(r.CloseOn)
 }
 
-// sortArgs gives the cursor's value as arguments for the sort's columns.
-func sortArgs(s Sort, value string) []any {
-	first, second, _ := strings.Cut(value, "\n")
+// sortArgs reads what sortValue wrote, as arguments for the sort's columns.
+func sortArgs(s Sort, value string) ([]any, error) {
+	// The CRM's words can hold a line break, the second value can't.
+	i := strings.LastIndexByte(value, '\n')
+	first, second := value[:max(i, 0)], value[i+1:]
 	switch s {
 	case SortStage:
-		return []any{first, date.Date(second)}
+		d, err := date.Parse(second)
+		return []any{first, d}, err
 	case SortAmount:
-		minor, _ := strconv.ParseInt(second, 10, 64)
-		return []any{first, minor}
+		minor, err := strconv.ParseInt(second, 10, 64)
+		return []any{first, minor}, err
 	case SortUpdated:
-		t, _ := time.Parse(cursorTime, value)
-		return []any{t}
+		t, err := time.Parse(cursorTime, value)
+		return []any{t}, err
+	case SortClose:
+		d, err := date.Parse(value)
+		return []any{d}, err
 	}
-	return []any{value}
+	return []any{value}, nil
 }
 
-func ordered(w *where, q Query) string {
+// ordered adds the place where the page begins to w and gives the order.
+func ordered(w *where, q Query) (string, error) {
 	columns := append(order(q.Sort), `o.id`)
 	if q.After != "" {
-		if value, id, err := parseCursor(q.After); err == nil {
-			op := ` > `
-			if q.Desc {
-				op = ` < `
-			}
-			args := append(sortArgs(q.Sort, value), id)
-			w.add(`(`+strings.Join(columns, `, `)+`)`+op+`(?`+strings.Repeat(`, ?`, len(args)-1)+`)`, args...)
+		args, err := parseCursor(q.Sort, q.After)
+		if err != nil {
+			return "", err
 		}
+		op := ` > `
+		if q.Desc {
+			op = ` < `
+		}
+		w.add(`(`+strings.Join(columns, `, `)+`)`+op+`(?`+strings.Repeat(`, ?`, len(args)-1)+`)`, args...)
 	}
 	way := ``
 	if q.Desc {
 		way = ` DESC`
 	}
-	return ` ORDER BY ` + strings.Join(columns, way+`, `) + way
+	return ` ORDER BY ` + strings.Join(columns, way+`, `) + way, nil
 }
 
 func page(ctx context.Context, d *db.DB, q Query, limit int) ([]Row, error) {
 	w := filter(q)
-	tail := ordered(w, q)
+	tail, err := ordered(w, q)
+	if err != nil {
+		return nil, err
+	}
 	return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o`+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
 }
 
@@ -203,13 +214,15 @@ func laneSums(ctx context.Context, d *db.DB, q Query, by Group, c cloud.Cloud) (
 func laneRows(ctx context.Context, d *db.DB, q Query, by Group, c cloud.Cloud, lane string, limit int) ([]Row, error) {
 	w := filter(q)
 	q.After = ""
+	tail, err := ordered(w, q)
+	if err != nil {
+		return nil, err
+	}
 	if by == GroupStage {
 		w.add(`o.stage = ?`, lane)
-		tail := ordered(w, q)
 		return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o`+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
 	}
 	w.add(`coalesce(g.state, '') = ?`, lane)
-	tail := ordered(w, q)
 	return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o LEFT JOIN registration g ON g.opportunity_id = o.id AND g.cloud = ?`+w.sql()+tail+` LIMIT ?`,
 		append(append([]any{c}, w.args...), limit)...)
 }
@@ -239,7 +252,11 @@ func choices(ctx context.Context, d *db.DB) (Choices, error) {
 }
 
 func search(ctx context.Context, d *db.DB, text string, limit int) ([]Hit, error) {
-	like := db.Contains(textkey.Of(text))
+	key := textkey.Of(text)
+	if key == "" { // nothing but accents and control characters
+		return []Hit{}, nil
+	}
+	like := db.Contains(key)
 	return db.Select[Hit](ctx, d, `SELECT * FROM (
 		SELECT 'opportunity' AS kind, o.id, o.name AS title, o.account_name AS detail FROM opportunity o
 			WHERE NOT o.deleted AND (o.crm_id = ? OR o.id = ? OR o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.remote_id = ?)) LIMIT ?) a

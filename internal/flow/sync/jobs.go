@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -44,8 +45,11 @@ func (SweepArgs) Kind() string { return "registration_sweep" }
 // Kind names the job.
 func (RefreshArgs) Kind() string { return "portal_refresh" }
 
+// once keeps a second job of the same kind and arguments out while the first
+// waits or runs. River's default would count completed ones too.
 var (
-	once     = river.UniqueOpts{ByArgs: true}
+	once = river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending,
+		rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}}
 	syncOnce = &river.InsertOpts{Queue: jobs.QueueSync, UniqueOpts: once}
 	anyOnce  = &river.InsertOpts{UniqueOpts: once}
 )
@@ -109,6 +113,19 @@ func (s *Service) StartPull(ctx context.Context, client *jobs.Client) (jobID int
 		return 0, false, ErrNotConnected
 	}
 	return client.InsertNow(ctx, PullArgs{}, syncOnce)
+}
+
+// CheckPull says whether StartPull would be refused, and whether a read waits or
+// runs already. It plans nothing. Needs sync.
+func (s *Service) CheckPull(ctx context.Context, client *jobs.Client) (running bool, err error) {
+	if err := authz.Require(ctx, authz.ActionSync); err != nil {
+		return false, err
+	}
+	if s.CRM == nil {
+		return false, ErrNotConnected
+	}
+	n, err := client.Unfinished(ctx, []string{PullArgs{}.Kind()}, s.Clock.Now())
+	return n > 0, err
 }
 
 // Sweep wakes what is due but has no job (a killed process, a change made while

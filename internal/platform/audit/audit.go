@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/id"
@@ -72,8 +73,12 @@ func (e *Entry) digest() string {
 }
 
 // Verify walks the whole log and gives the number of entries, or an error that
-// names the first entry that does not fit.
+// names the first entry that does not fit. The log may grow meanwhile.
 func Verify(ctx context.Context, d *db.DB) (int64, error) {
+	begun, hash, err := head(ctx, d)
+	if err != nil {
+		return 0, err
+	}
 	var n int64
 	prev := ""
 	for e, err := range each(ctx, d) {
@@ -86,17 +91,19 @@ func Verify(ctx context.Context, d *db.DB) (int64, error) {
 			return n, fmt.Errorf("entry %d is missing: the log goes on with %d", n, e.Seq)
 		case e.PrevHash != prev:
 			return n, fmt.Errorf("entry %d does not follow on the entry before it", e.Seq)
-		case e.Hash != e.digest():
+		case e.Hash != e.digest() || e.Seq == begun && e.Hash != hash:
 			return n, fmt.Errorf("entry %d was changed after it was written", e.Seq)
 		}
 		prev = e.Hash
 	}
-	seq, hash, err := head(ctx, d)
-	if err != nil {
+	end, _, err := head(ctx, d)
+	switch {
+	case err != nil:
 		return n, err
-	}
-	if seq != n || hash != prev {
-		return n, fmt.Errorf("the log ends at entry %d, but %d were written", n, seq)
+	case n < begun:
+		return n, fmt.Errorf("the log ends at entry %d, but %d were written", n, begun)
+	case n > end:
+		return n, fmt.Errorf("entry %d was not written by Tandem", end+1)
 	}
 	return n, nil
 }
@@ -104,4 +111,18 @@ func Verify(ctx context.Context, d *db.DB) (int64, error) {
 // Of gives the latest entries about a subject, newest first.
 func Of(ctx context.Context, q db.Queryer, subject string, limit int) ([]Entry, error) {
 	return bySubject(ctx, q, subject, limit)
+}
+
+// Read gives the latest entries about a subject, newest first, to a person.
+// Needs read_operations, and manage_people when the subject is a user or a token
+// of somebody.
+func Read(ctx context.Context, q db.Queryer, subject string, limit int) ([]Entry, error) {
+	action := authz.ActionReadOperations
+	if strings.HasPrefix(subject, "usr_") || strings.HasPrefix(subject, "tok_") {
+		action = authz.ActionManagePeople
+	}
+	if err := authz.Require(ctx, action); err != nil {
+		return nil, err
+	}
+	return Of(ctx, q, subject, min(max(limit, 1), 200))
 }

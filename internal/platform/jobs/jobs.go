@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
@@ -18,6 +19,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -90,6 +93,14 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 		return river.JobSnooze(wait)
 	}
 	return err
+}
+
+// Once are the options of a job of which one, with the same arguments, waits or
+// runs at a time. River's own default would count completed ones too, for as long
+// as they are kept: nothing could be planned twice a day.
+func Once() river.UniqueOpts {
+	return river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending,
+		rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}}
 }
 
 // Client inserts, works and shows jobs.
@@ -271,7 +282,8 @@ func (c *Client) Counts(ctx context.Context) (map[string]int64, error) {
 	return countStates(ctx, c.db)
 }
 
-// Retry makes a job available again, whatever state it ended in. Needs retry_job.
+// Retry makes a job available again, whatever state it ended in. When the same
+// unique job waits or runs already, that is a conflict. Needs retry_job.
 func (c *Client) Retry(ctx context.Context, id int64) (Job, error) {
 	return c.change(ctx, id, c.river.JobRetry)
 }
@@ -289,10 +301,22 @@ func (c *Client) change(ctx context.Context, id int64, act func(context.Context,
 	if errors.Is(err, rivertype.ErrNotFound) {
 		return Job{}, problem.NotFound("job", fmt.Sprint(id))
 	}
+	if isDuplicate(err) {
+		return Job{}, problem.Conflict("job_replaced", fmt.Sprintf("The same work as job %d waits or runs already", id))
+	}
 	if err != nil {
 		return Job{}, fmt.Errorf("job %d: %w", id, err)
 	}
 	return toJob(row), nil
+}
+
+// isDuplicate reports whether River met its unique index.
+func isDuplicate(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "23505" // unique_violation
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }
 
 // Unfinished counts the jobs of a kind that wait or run. Those put off to later
@@ -314,4 +338,19 @@ func toJob(j *rivertype.JobRow) Job {
 		out.Errors = append(out.Errors, Failure{At: e.At, Attempt: e.Attempt, Error: e.Error})
 	}
 	return out
+}
+
+// Get gives one job. Needs read_operations.
+func (c *Client) Get(ctx context.Context, id int64) (Job, error) {
+	if err := authz.Require(ctx, authz.ActionReadOperations); err != nil {
+		return Job{}, err
+	}
+	row, err := c.river.JobGet(ctx, id)
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return Job{}, problem.NotFound("job", fmt.Sprint(id))
+	}
+	if err != nil {
+		return Job{}, fmt.Errorf("job %d: %w", id, err)
+	}
+	return toJob(row), nil
 }

@@ -53,8 +53,10 @@ func Save(ctx context.Context, tx *db.Tx, name string, v any, version int64, by 
 		return problem.Precondition("setting", name)
 	}
 	row := Row{Name: name, Value: string(text), Version: version + 1, UpdatedBy: by, UpdatedAt: tx.Now()}
-	if err := save(ctx, tx, row); err != nil {
+	if n, err := save(ctx, tx, row, version); err != nil {
 		return fmt.Errorf("setting %s: %w", name, err)
+	} else if n == 0 {
+		return problem.Precondition("setting", name)
 	}
 	return audit.Record(ctx, tx, "setting.change", name, map[string]any{"before": json.RawMessage(orNull(old.Value)), "after": json.RawMessage(text)})
 }

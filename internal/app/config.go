@@ -1,0 +1,106 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/flow/sync"
+)
+
+// Config is all that a deployment sets: by flags, by TANDEM_* variables or in a
+// file, in that order of precedence (see internal/edge/cli).
+type Config struct {
+	DataDir  string `name:"data-dir" help:"Folder for the embedded database and the lock." default:"./tandem-data" type:"path" env:"TANDEM_DATA_DIR"`
+	Database string `help:"Database: a path for SQLite, or postgres://user:password@host/name. Empty is DATA-DIR/tandem.db." env:"TANDEM_DATABASE"`
+	Listen   string `help:"Address that pages and API are served on." default:"127.0.0.1:8080" env:"TANDEM_LISTEN"`
+	BaseURL  string `name:"base-url" help:"Address under which people reach Tandem, if it is not the one listened on." env:"TANDEM_BASE_URL"`
+	Role     string `help:"What this process does: serve pages and API (web), run jobs (worker), or both (all)." enum:"all,web,worker" default:"all" env:"TANDEM_ROLE"`
+	Workers  int    `help:"Jobs run at the same time." default:"8" env:"TANDEM_WORKERS"`
+
+	LogLevel  string `name:"log-level" help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"TANDEM_LOG_LEVEL"`
+	LogFormat string `name:"log-format" help:"auto (text on a terminal, else JSON), text or json." enum:"auto,text,json" default:"auto" env:"TANDEM_LOG_FORMAT"`
+
+	SyncEvery    time.Duration `name:"sync-every" help:"How often Salesforce is read." default:"5m" env:"TANDEM_SYNC_EVERY"`
+	MetricsToken string        `name:"metrics-token" help:"Bearer token for /metrics; without one only this machine may read it." env:"TANDEM_METRICS_TOKEN"`
+
+	Salesforce SalesforceConfig `embed:"" prefix:"salesforce-" envprefix:"TANDEM_SALESFORCE_"`
+	AWS        AWSConfig        `embed:"" prefix:"aws-" envprefix:"TANDEM_AWS_"`
+
+	// Set by the program itself, not by people.
+	Version     string            `kong:"-"`
+	Environment string            `kong:"-"` // shown on every page, such as "Demo data"
+	Pace        registration.Pace `kong:"-"` // zero is registration.DefaultPace
+	Every       sync.Every        `kong:"-"` // zero has the defaults of New
+}
+
+// SalesforceConfig says which organisation is the system of record.
+type SalesforceConfig struct {
+	URL          string `help:"My Domain address of the organisation, https://NAME.my.salesforce.com. Empty: not connected." env:"URL"`
+	ClientID     string `name:"client-id" help:"Consumer key of the External Client App." env:"CLIENT_ID"`
+	ClientSecret string `name:"client-secret" help:"Consumer secret, for the client credentials flow." env:"CLIENT_SECRET"`
+	Username     string `help:"User name, for the JWT bearer flow." env:"USERNAME"`
+	KeyFile      string `name:"key-file" help:"PEM file with the private key, for the JWT bearer flow." type:"path" env:"KEY_FILE"`
+	APIVersion   string `name:"api-version" help:"API version, such as 67.0. Empty: the newest that both know." env:"API_VERSION"`
+	Currency     string `help:"Currency of an organisation without multiple currencies." default:"USD" env:"CURRENCY"`
+}
+
+// AWSConfig says which Partner Central account is registered in.
+type AWSConfig struct {
+	Endpoint        string  `help:"Address of the Selling API." default:"https://partnercentral-selling.us-east-1.api.aws" env:"ENDPOINT"`
+	Region          string  `help:"Region that requests are signed for." default:"us-east-1" env:"REGION"`
+	Catalog         string  `help:"AWS for the real thing, Sandbox to try." enum:"AWS,Sandbox" default:"AWS" env:"CATALOG"`
+	AccessKeyID     string  `name:"access-key-id" help:"Access key id. Empty: not connected." env:"ACCESS_KEY_ID"`
+	SecretAccessKey string  `name:"secret-access-key" help:"Secret access key." env:"SECRET_ACCESS_KEY"`
+	SessionToken    string  `name:"session-token" help:"Session token, for temporary credentials." env:"SESSION_TOKEN"`
+	Company         string  `help:"Our company's name, as the customer's expected spend names it." default:"Us" env:"COMPANY"`
+	UseCase         string  `name:"use-case" help:"Customer use case of our product, in AWS's words." default:"Web development & DevOps" env:"USE_CASE"`
+	WritesPerSecond float64 `name:"writes-per-second" help:"Write quota of the account." default:"1" env:"WRITES_PER_SECOND"`
+	ReadsPerSecond  float64 `name:"reads-per-second" help:"Read quota of the account." default:"10" env:"READS_PER_SECOND"`
+}
+
+// Validate reports every setting that cannot work, by the name of its flag.
+func (c *Config) Validate() error {
+	var bad problem.List
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad.Add("listen", "malformed", fmt.Sprintf("%q is not HOST:PORT", c.Listen))
+	}
+	if c.BaseURL != "" {
+		if u, err := url.Parse(c.BaseURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			bad.Add("base-url", "malformed", fmt.Sprintf("%q is not an http or https address", c.BaseURL))
+		}
+	}
+	if c.SyncEvery < 10*time.Second {
+		bad.Add("sync-every", "too_short", "Read Salesforce at most every 10s: each read costs calls of its daily limit")
+	}
+	if s := c.Salesforce; s.URL != "" {
+		if s.ClientID == "" {
+			bad.Add("salesforce-client-id", "required", "Give the consumer key of the External Client App")
+		}
+		if s.ClientSecret == "" && (s.Username == "" || s.KeyFile == "") {
+			bad.Add("salesforce-client-secret", "required", "Give the consumer secret, or a user name and a key file for the JWT bearer flow")
+		}
+	}
+	if a := c.AWS; a.AccessKeyID != "" && a.SecretAccessKey == "" {
+		bad.Add("aws-secret-access-key", "required", "An access key id needs its secret access key")
+	}
+	return bad.Err()
+}
+
+func (c *Config) database() string {
+	if c.Database != "" {
+		return c.Database
+	}
+	return filepath.Join(c.DataDir, "tandem.db")
+}
+
+// ServerDatabase reports whether the database is a server that several
+// processes may share.
+func (c *Config) ServerDatabase() bool {
+	return strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://")
+}

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/tandem-cosell/tandem/internal/app"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/flow/sync"
+)
+
+type syncCmd struct {
+	app.Config
+	JSON  bool          `name:"json" help:"Print the summary as JSON."`
+	Limit time.Duration `help:"How long to go on at most." default:"1h"`
+}
+
+// Help gives an example.
+func (syncCmd) Help() string {
+	return `If tandem serve runs on the same embedded database, that process does the work and this one follows it.
+
+Example:
+  tandem sync --json`
+}
+
+// Run reads Salesforce and does what is due, and ends when nothing is left that
+// can be done now; it does not wait for reviews.
+func (c *syncCmd) Run(r *run) (err error) {
+	began := time.Now()
+	log, err := r.log(&c.Config)
+	if err != nil {
+		return err
+	}
+	c.Version = r.version
+	a, err := app.New(r.ctx, c.Config, log, app.WorksJobs)
+	if err != nil && hasCode(err, app.CodeAlreadyRunning) {
+		r.say("Another tandem runs on this folder: it does the work.\n")
+		a, err = app.New(r.ctx, c.Config, log, app.NoJobs)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), 15*time.Second)
+		defer cancel()
+		err = errors.Join(err, a.Stop(stop))
+	}()
+	ctx, cancel := context.WithTimeoutCause(r.ctx, c.Limit, problem.Unavailable("limit", fmt.Sprintf("The sync was not done within %s; what it did is kept, run it again to go on", c.Limit), nil))
+	defer cancel()
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	if err := settle(ctx, r, a, false); err != nil {
+		return err
+	}
+	sum, err := summarize(ctx, a, began)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return r.print(sum)
+	}
+	sum.write(r)
+	return nil
+}
+
+func hasCode(err error, code string) bool {
+	var p *problem.Error
+	return errors.As(err, &p) && p.Code == code
+}
+
+// runJob is the demo's main job: everything, reviews included.
+func runJob(ctx context.Context, r *run, a *app.App) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, settleLimit, problem.Unavailable("limit", fmt.Sprintf("The main job was not done within %s", settleLimit), nil))
+	defer cancel()
+	return settle(ctx, r, a, true)
+}
+
+// settle starts a read of Salesforce and waits until nothing is left to do. A
+// read that fails for good ends the wait with its error.
+func settle(ctx context.Context, r *run, a *app.App, reviews bool) error {
+	show := newProgress(r)
+	defer show.end()
+	stop := show.follow(a)
+	defer stop()
+	jobID, _, err := a.Sync.StartPull(ctx, a.Jobs)
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		if err := failedForGood(ctx, a, jobID); err != nil {
+			return err
+		}
+		done, err := a.Sync.Settled(ctx, a.Jobs, reviews)
+		if err != nil {
+			return err
+		}
+		if err := show.registrations(ctx, a); err != nil {
+			return err
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+// failedForGood gives the error of a read that was given up, or that keeps
+// failing: then it is better to say so than to wait.
+func failedForGood(ctx context.Context, a *app.App, jobID int64) error {
+	j, err := a.Jobs.Get(ctx, jobID)
+	if err != nil {
+		return err
+	}
+	if j.State == "completed" || len(j.Errors) == 0 {
+		return nil
+	}
+	last := j.Errors[len(j.Errors)-1].Error
+	if j.State == "cancelled" || j.State == "discarded" || j.Attempt >= 3 && j.State == "retryable" {
+		return problem.Unavailable("sync_failed", "Salesforce could not be read: "+last, nil)
+	}
+	return nil
+}
+
+// progress shows how far things are, when standard error is a terminal.
+type progress struct {
+	r    *run
+	bar  *progressbar.ProgressBar
+	step string
+}
+
+func newProgress(r *run) *progress { return &progress{r: r} }
+
+func (p *progress) start(step string, total int64) {
+	if !p.r.tty || step == p.step {
+		return
+	}
+	p.end()
+	p.step = step
+	p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.r.err), progressbar.OptionSetDescription(fmt.Sprintf("%-24s", step)),
+		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(60*time.Millisecond), progressbar.OptionClearOnFinish())
+}
+
+func (p *progress) set(n int64) {
+	if p.bar != nil {
+		_ = p.bar.Set64(n) // a bar that cannot be drawn is no reason to stop
+	}
+}
+
+func (p *progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+		p.bar = nil
+	}
+}
+
+// follow draws the news of the read of Salesforce.
+func (p *progress) follow(a *app.App) (stop func()) {
+	if !p.r.tty {
+		return func() {}
+	}
+	news, end := a.Hub.Subscribe()
+	done := make(chan struct{})
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		for {
+			select {
+			case <-done:
+				return
+			case n := <-news:
+				if s, ok := n.Data.(sync.Progress); ok && n.Topic == sync.TopicSync {
+					p.start("Reading "+s.Step, s.Total)
+					p.set(s.Done)
+				}
+			}
+		}
+	}()
+	return func() { end(); close(done); <-finished }
+}
+
+// registrations says how many registrations still move.
+func (p *progress) registrations(ctx context.Context, a *app.App) error {
+	if !p.r.tty {
+		return nil
+	}
+	left, err := registration.CountUnsettled(ctx, a.DB, true)
+	if err != nil || left == 0 {
+		return err
+	}
+	fmt.Fprintf(p.r.err, "\r\033[KRegistering, %d still on their way", left)
+	return nil
+}
