@@ -10,7 +10,10 @@ import (
 	"github.com/tandem-cosell/tandem/internal/edge/cli"
 )
 
-// version is stamped by the build (see Makefile).
-var version = "dev"
+// version and commit are stamped by the build (see Makefile).
+var (
+	version = "devel"
+	commit  = "unknown"
+)
 
-func main() { os.Exit(cli.Main(os.Args[1:], version)) }
+func main() { os.Exit(cli.Main(os.Args[1:], version, commit)) }

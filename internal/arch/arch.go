@@ -169,29 +169,17 @@ func refused(module string, f *file, imported string) (rule, why string) {
 		}
 	}
 	from, target := floorOf(f.dir), floorOf(to)
-	if from < 0 || target < 0 || excepted(f.dir, to) {
+	if from < 0 || target < 0 {
 		return "", ""
 	}
-	switch {
-	case target > from:
+	if target > from {
 		return "floors", fmt.Sprintf("%s is on the floor %s, above %s: imports only go down", to, floors[target], floors[from])
-	case target == from && floors[from] == "app" || floors[target] == "app" && floors[from] == "edge":
-		return "floors", fmt.Sprintf("%s may not import the wiring: take what it needs as a parameter", f.dir)
 	}
 	a, b := slices.Index(domainOrder, domainRoom(f.dir)), slices.Index(domainOrder, domainRoom(to))
 	if a >= 0 && b > a && !f.test {
 		return "domain order", fmt.Sprintf("%s comes after %s in domainOrder: what goes up goes through an event or an interface of %s", domainRoom(to), domainRoom(f.dir), domainRoom(f.dir))
 	}
 	return "", ""
-}
-
-func excepted(from, to string) bool {
-	for _, e := range exceptions {
-		if inside(from, e.from) && inside(to, e.to) {
-			return true
-		}
-	}
-	return from == to // an external test of the package
 }
 
 // floorOf gives the index of the floor that dir is on, -1 when on none.

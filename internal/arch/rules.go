@@ -3,17 +3,6 @@ package arch
 // floors, lowest first. A package imports its own floor and those below.
 var floors = []string{"base", "platform", "domain", "connect", "flow", "app", "edge"}
 
-// exceptions are imports that the order of the floors would forbid.
-var exceptions = []struct{ from, to string }{
-	// The command line starts the program.
-	{"internal/edge/cli", "internal/app"},
-	// The wiring mounts the pages and the API; these never import the wiring.
-	{"internal/app", "internal/edge/web"},
-	{"internal/app", "internal/edge/api"},
-	{"internal/app", "internal/edge/mcp"},
-	{"internal/app", "internal/app"},
-}
-
 // domainOrder lists the domain packages, lowest first: one imports only those
 // before it. This is the one place of that list.
 var domainOrder = []string{
@@ -26,7 +15,6 @@ var domainOrder = []string{
 	"connection",
 	"view",
 	"workspace",
-	"today",
 }
 
 // leaves stand alone: of internal/ they import only what is listed.

@@ -84,12 +84,12 @@ func (r *run) log(cfg *app.Config) (*slog.Logger, error) {
 }
 
 // Main runs the command line and gives the exit code.
-func Main(args []string, version string) int {
+func Main(args []string, version, commit string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Whoever runs commands on the machine has its database: they act as Tandem.
 	ctx = authz.With(ctx, authz.Actor{Kind: authz.KindSystem, ID: "cli", Name: "Command line"})
-	return Run(ctx, args, version, os.Stdin, os.Stdout, os.Stderr)
+	return Run(ctx, args, version+" ("+commit+")", os.Stdin, os.Stdout, os.Stderr)
 }
 
 // exit carries kong's wish to end (after --help) out of its parser.

@@ -63,6 +63,9 @@ type Progress struct {
 	Ended bool   `json:"ended"`
 }
 
+// LastStep is the last step of a read of Salesforce.
+const LastStep = "Opportunity"
+
 // TopicSync is the topic of Progress news.
 const TopicSync = "sync"
 

@@ -1,0 +1,158 @@
+// Package api answers "how does a program do what a person can do on the
+// pages?": the HTTP API below /api/v1, described by the OpenAPI document that it
+// serves. It holds no rule of the business: each operation reads its input, asks
+// a service, and writes what it says.
+//
+// What is the same for every operation stands in chain.go, in this order: the
+// request id, who asks, the rate limit, the body, the Idempotency-Key. A caller
+// is the owner of a personal token, or the actor that the browser session has put
+// into the request's context (authz.With); protection against requests from other
+// sites is the business of whoever puts it there.
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/tandem-cosell/tandem/internal/app"
+	"github.com/tandem-cosell/tandem/internal/platform/idempotency"
+)
+
+// Prefix is the path below which the API answers.
+const Prefix = "/api/v1"
+
+// DefaultPerMinute is how many requests an actor may make in a minute.
+const DefaultPerMinute = 600
+
+// Option changes how the API is built.
+type Option func(*server)
+
+// PerMinute sets how many requests an actor may make in a minute, reads and
+// writes together, in this process.
+func PerMinute(n int) Option { return func(s *server) { s.limiter = newLimiter(s.app.Clock, n) } }
+
+type server struct {
+	app       *app.App
+	log       *slog.Logger
+	mux       *http.ServeMux
+	huma      huma.API
+	limiter   *limiter
+	keys      *idempotency.Store
+	documents map[string]document
+	ifMatch   map[string]bool // patterns of the operations that compare versions
+}
+
+// New gives the handler of everything below Prefix. It may be mounted at
+// Prefix+"/" of a mux that strips nothing.
+func New(a *app.App, opts ...Option) (http.Handler, error) {
+	s := &server{app: a, log: a.Log, mux: http.NewServeMux(), keys: idempotency.NewStore(a.DB, a.Clock), ifMatch: map[string]bool{}}
+	s.limiter = newLimiter(a.Clock, DefaultPerMinute)
+	for _, o := range opts {
+		o(s)
+	}
+	s.huma = humago.NewWithPrefix(s.mux, Prefix, s.config())
+	s.registerMe()
+	s.registerAccounts()
+	s.registerOpportunities()
+	s.registerRegistrations()
+	s.registerWork()
+	s.registerMachinery()
+	s.registerViews()
+	s.registerSettings()
+	s.registerTeam()
+	return s, s.describe()
+}
+
+func (s *server) config() huma.Config {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title:   "Tandem",
+				Version: "1",
+				Description: "Co-selling with AWS, Microsoft Azure and Google Cloud, beside Salesforce.\n\n" +
+					"Every write takes an `Idempotency-Key`; a repeat gets the same answer and `Idempotency-Replayed: true`. " +
+					"Every error is RFC 9457 problem details with a stable `code`. Lists go on with the cursor `next`.",
+			},
+			Servers: []*huma.Server{{URL: Prefix, Description: "This Tandem"}},
+			Tags:    tags(),
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"token":   {Type: "http", Scheme: "bearer", BearerFormat: "tdm_…", Description: "A personal token. Its scopes are read, write and admin."},
+					"session": {Type: "apiKey", In: "cookie", Name: "tandem_session", Description: "The session of a signed-in browser, from Tandem's own pages only."},
+				},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{s.transform},
+	}
+}
+
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: "Me", Description: "Who asks, and what they may do."},
+		{Name: "Work", Description: "What needs a person, the workspace in numbers, and search."},
+		{Name: "Accounts", Description: "The companies of Salesforce."},
+		{Name: "Opportunities", Description: "The deals of Salesforce, and which of them are joint."},
+		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
+		{Name: "Views", Description: "Saved views of lists."},
+		{Name: "Settings", Description: "The rules of the team."},
+		{Name: "Team", Description: "People, users and tokens."},
+		{Name: "Machinery", Description: "Connections, sync runs, jobs and the audit log."},
+	}
+}
+
+// describe makes the OpenAPI document in its two forms.
+func (s *server) describe() error {
+	doc := s.huma.OpenAPI()
+	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(doc.Components.Schemas.Map(), unused)
+	}
+	asJSON, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return fmt.Errorf("api: describe: %w", err)
+	}
+	asYAML, err := doc.YAML()
+	if err != nil {
+		return fmt.Errorf("api: describe: %w", err)
+	}
+	s.documents = map[string]document{
+		Prefix + "/openapi.json": newDocument("application/json", asJSON),
+		Prefix + "/openapi.yaml": newDocument("application/yaml", asYAML),
+	}
+	return nil
+}
+
+func newDocument(kind string, body []byte) document {
+	sum := sha256.Sum256(body)
+	return document{kind: kind, body: body, etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+}
+
+// problemSchema gives the schema of Problem, by reference.
+func (s *server) problemSchema() *huma.Schema {
+	return s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+}
+
+func isWrite(method string) bool { return method != http.MethodGet && method != http.MethodHead }
+
+// link writes the Link header of the next page, and its address.
+func link(path, query string) (header, address string) {
+	address = Prefix + path
+	if query != "" {
+		address += "?" + query
+	}
+	return "<" + strings.ReplaceAll(address, ">", "%3E") + `>; rel="next"`, address
+}

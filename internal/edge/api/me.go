@@ -1,0 +1,54 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+)
+
+// Me is who asks.
+type Me struct {
+	ID         string   `json:"id" example:"usr_01jn8m5q4se9tvd6dy1v9k2r5c"`
+	Name       string   `json:"name" example:"Ada Example"`
+	Email      string   `json:"email" example:"ada@example.com"`
+	CRMID      string   `json:"crm_id" doc:"The user in Salesforce; empty for none."`
+	Level      string   `json:"level" enum:"reader,associate,abdm,senior,director,senior_director"`
+	LevelLabel string   `json:"level_label" example:"Director"`
+	Kind       string   `json:"kind" enum:"person,integration" doc:"integration: with a token."`
+	Scopes     []string `json:"scopes" nullable:"false" doc:"Of the token; all of them in a browser session."`
+	May        []string `json:"may" nullable:"false" doc:"The actions that level and scopes allow."`
+}
+
+// actions lists all actions of the policies.
+func actions() []authz.Action {
+	return []authz.Action{authz.ActionRead, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint, authz.ActionRegister,
+		authz.ActionRetryJob, authz.ActionSaveView, authz.ActionChangeSettings, authz.ActionManagePeople, authz.ActionOwnToken}
+}
+
+func (s *server) registerMe() {
+	add(s, operation{id: "get-me", method: http.MethodGet, path: "/me", tag: "Me", summary: "Who asks, and what they may do", action: authz.ActionRead},
+		func(ctx context.Context, _ *struct{}) (*struct{ Body Me }, error) {
+			if err := authz.Require(ctx, authz.ActionRead); err != nil {
+				return nil, err
+			}
+			a, _ := authz.From(ctx)
+			p, err := s.app.Team.Person(ctx, a.ID)
+			if err != nil {
+				return nil, err
+			}
+			me := Me{ID: a.ID, Name: p.Name, Email: p.Email, Level: string(a.Level), LevelLabel: a.Level.Label(), Kind: string(a.Kind), Scopes: a.Scopes, May: []string{}}
+			if a.Scopes == nil {
+				me.Scopes = authz.Scopes()
+			}
+			if p.CRMID != nil {
+				me.CRMID = *p.CRMID
+			}
+			for _, action := range actions() {
+				if authz.Require(ctx, action) == nil {
+					me.May = append(me.May, string(action))
+				}
+			}
+			return &struct{ Body Me }{me}, nil
+		})
+}
