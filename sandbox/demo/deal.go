@@ -97,7 +97,7 @@ type deal struct {
 	source, lead, path        string
 	noAmount, sciAmount, huge bool
 	foreign, past             bool
-	shortText, noText         bool
+	shortText, noText, noStep bool
 	noReason, dashReason      bool
 	exactCopy, nearCopy       bool
 }
@@ -319,6 +319,7 @@ func (p *planner) fill(d *dice, o *deal, types []int, local int) {
 			o.created = min(o.created, o.close-15)
 		}
 	}
+	o.noStep = o.open() && o.clouds[cloudAWS] != useNone && d.perMille(chanceNoNextStep)
 	o.sciAmount = d.perMille(chanceSciAmount)
 	o.huge = !o.noAmount && !o.sciAmount && d.perMille(chanceHugeAmount)
 	if o.stage == stageLost {

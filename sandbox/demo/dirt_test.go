@@ -177,6 +177,7 @@ func TestDirtComesAtTheStatedRates(t *testing.T) {
 		FlawPastClose:         {"Opportunity", 20, 60},
 		FlawShortDescription:  {"Opportunity", 18, 45},
 		FlawNoDescription:     {"Opportunity", 35, 75},
+		FlawNoNextStep:        {"Opportunity", 2, 20},
 		FlawNoLostReason:      {"Opportunity", 20, 60},
 		FlawDashLostReason:    {"Opportunity", 15, 55},
 		FlawExactDuplicate:    {"Opportunity", 3, 18},
@@ -247,7 +248,7 @@ func TestReadyDealsHaveWhatAWSAsksFor(t *testing.T) {
 			"problem of 20 to 2000":      utf8.RuneCountInString(text(o, "Description")) >= 20,
 			"amount":                     o["Amount"] != nil,
 			"close date to come":         text(o, "CloseDate") > testDay.Format("2006-01-02"),
-			"next steps of at most 255":  text(o, "Next_Steps__c") != "" && utf8.RuneCountInString(text(o, "Next_Steps__c")) <= 255,
+			"next steps of at most 255":  utf8.RuneCountInString(text(o, "Next_Steps__c")) <= 255,
 			"stage from 1-Discovery on":  text(o, "StageName") >= "1-D" && text(o, "StageName") < "8",
 			"no stage behind 7, no twin": !flaws[j.OpportunityID][FlawExactDuplicate] && !strings.HasPrefix(text(o, "StageName"), "10"),
 		} {

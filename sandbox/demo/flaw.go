@@ -24,6 +24,7 @@ const (
 	FlawPastClose         Flaw = "open_with_past_close_date"
 	FlawShortDescription  Flaw = "description_too_short"
 	FlawNoDescription     Flaw = "description_missing"
+	FlawNoNextStep        Flaw = "next_step_missing"
 	FlawNoLostReason      Flaw = "closed_lost_without_reason"
 	FlawDashLostReason    Flaw = "lost_reason_with_en_dash"
 	FlawExactDuplicate    Flaw = "exact_duplicate"
@@ -64,7 +65,7 @@ func Flaws() []Flaw {
 		FlawAmpersandIndustry, FlawStateCode, FlawUnicodeName,
 		FlawUpperEmail, FlawLocalPhone,
 		FlawNullAmount, FlawSciAmount, FlawForeignCurrency, FlawHugeAmount, FlawPastClose,
-		FlawShortDescription, FlawNoDescription, FlawNoLostReason, FlawDashLostReason,
+		FlawShortDescription, FlawNoDescription, FlawNoNextStep, FlawNoLostReason, FlawDashLostReason,
 		FlawExactDuplicate, FlawNearDuplicate,
 	}
 }
@@ -96,6 +97,7 @@ const (
 	chancePastClose        = 70 // of the open ones
 	chanceShortDescription = 30
 	chanceNoDescription    = 60
+	chanceNoNextStep       = 60  // of the open ones with AWS
 	chanceNoLostReason     = 250 // of the lost ones
 	chanceDashLostReason   = 200 // of the lost ones
 	chanceExactDuplicate   = 8

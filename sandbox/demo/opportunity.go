@@ -131,6 +131,7 @@ func (w *world) texts(d *dice, fields map[string]any, o *deal) {
 	}
 	owner := &w.people[o.owner]
 	switch {
+	case o.noStep:
 	case o.open() && (o.clouds[cloudAWS] != useNone || d.perMille(850)):
 		soon := d.between(1, 12)
 		steps := openSteps
@@ -167,6 +168,7 @@ func (w *world) dealFindings(o *deal, id string) {
 		{o.past, FlawPastClose},
 		{o.shortText, FlawShortDescription},
 		{o.noText, FlawNoDescription},
+		{o.noStep, FlawNoNextStep},
 		{o.noReason, FlawNoLostReason},
 		{o.dashReason, FlawDashLostReason},
 		{o.exactCopy, FlawExactDuplicate},
