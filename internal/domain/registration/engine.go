@@ -282,29 +282,65 @@ func (s *Service) observe(ctx context.Context, tx *db.Tx, r *Registration, remot
 		case StateApproved, StateActionRequired, StateRejected:
 			r.DecidedAt = tx.Now()
 		}
-		if kind := decisions[r.State]; kind != "" {
-			subject := fmt.Sprintf("%s: %s (%s)", r.Cloud.Label(), strings.ToLower(r.State.Label()), r.RemoteID)
-			if err := s.happened(ctx, tx, *r, authz.KindPortal, kind, subject, remote.ReviewComment); err != nil {
-				return err
-			}
+		if err := s.tellMove(ctx, tx, before.State, r, remote.ReviewComment); err != nil {
+			return err
 		}
 	}
 	if r.State == StateSubmitted || r.State == StateInReview {
 		r.DueAt = tx.Now().Add(s.pace.Review)
 	}
-	for _, seller := range r.Sellers {
-		if slices.ContainsFunc(before.Sellers, func(x Seller) bool { return x.Email == seller.Email && x.Role == seller.Role }) {
-			continue
-		}
-		if err := s.happened(ctx, tx, *r, authz.KindPortal, "partner_seller",
-			fmt.Sprintf("%s works this deal for %s", seller.Name, r.Cloud.Label()), strings.Trim(seller.Role+", "+seller.Email, ", ")); err != nil {
-			return err
-		}
+	if err := s.tellSellers(ctx, tx, before.Sellers, r); err != nil {
+		return err
 	}
 	if crmChanged(&before, r) {
 		return s.tellCRM(ctx, tx, r)
 	}
 	return nil
+}
+
+// tellMove tells of the state that the partner brought about. A decision implies
+// that there was a review: if it came and went between two looks, it is told of
+// too, so that the timeline does not depend on when Tandem looked.
+func (s *Service) tellMove(ctx context.Context, tx *db.Tx, from State, r *Registration, comment string) error {
+	kind := decisions[r.State]
+	if kind == "" {
+		return nil
+	}
+	tell := func(state State, kind, body string) error {
+		subject := fmt.Sprintf("%s: %s (%s)", r.Cloud.Label(), strings.ToLower(state.Label()), r.RemoteID)
+		return s.happened(ctx, tx, *r, authz.KindPortal, kind, subject, body)
+	}
+	if decided := r.State == StateApproved || r.State == StateActionRequired || r.State == StateRejected; decided && (from == StateSubmitted || from == StateSubmitting) {
+		if err := tell(StateInReview, decisions[StateInReview], "The review was over when Tandem looked."); err != nil {
+			return err
+		}
+	}
+	return tell(r.State, kind, comment)
+}
+
+// tellSellers tells, in one event, of the partner's people who are new on the
+// deal.
+func (s *Service) tellSellers(ctx context.Context, tx *db.Tx, before Sellers, r *Registration) error {
+	var lines []string
+	for _, seller := range r.Sellers {
+		if slices.ContainsFunc(before, func(x Seller) bool { return x.Email == seller.Email && x.Role == seller.Role }) {
+			continue
+		}
+		lines = append(lines, strings.Join(slices.DeleteFunc([]string{seller.Name, seller.Role, seller.Email}, func(s string) bool { return s == "" }), ", "))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	subject := fmt.Sprintf("%s has %d more people on this deal (%s)", r.Cloud.Label(), len(lines), r.RemoteID)
+	switch {
+	case len(before) == 0 && len(lines) == 1:
+		subject = fmt.Sprintf("%s has one person on this deal (%s)", r.Cloud.Label(), r.RemoteID)
+	case len(before) == 0:
+		subject = fmt.Sprintf("%s has %d people on this deal (%s)", r.Cloud.Label(), len(lines), r.RemoteID)
+	case len(lines) == 1:
+		subject = fmt.Sprintf("%s has one more person on this deal (%s)", r.Cloud.Label(), r.RemoteID)
+	}
+	return s.happened(ctx, tx, *r, authz.KindPortal, "partner_seller", subject, strings.Join(lines, "\n"))
 }
 
 // decisions names the event of the states that the partner brings about.

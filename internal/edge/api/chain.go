@@ -67,9 +67,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // plainID reports whether a caller's request id may be repeated in logs and
 // headers.
 func plainID(s string) bool {
-	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-_.:", c)
-	})
+	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
 // tracked knows whether an answer has begun.
