@@ -67,7 +67,7 @@ func (s *server) registerAccounts() {
 			if err != nil {
 				return nil, err
 			}
-			out := &listed[Account]{Body: page[Account]{Items: mapped(p.Rows, accountOf)}}
+			out := &listed[Account]{Body: Page[Account]{Items: mapped(p.Rows, accountOf)}}
 			if p.Next != "" {
 				out.Body.Next = base64.RawURLEncoding.EncodeToString([]byte(p.Next))
 				v := url.Values{"after": {out.Body.Next}, "limit": {strconv.Itoa(in.Limit)}}
@@ -80,7 +80,7 @@ func (s *server) registerAccounts() {
 		})
 	add(s, operation{id: "get-account", method: http.MethodGet, path: "/accounts/{id}", tag: "Accounts", summary: "Get an account", action: authz.ActionRead, also: []int{http.StatusNotModified, http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			conditionalRead
+			ConditionalRead
 			ID string `path:"id" example:"acc_01jn8m5q4se9tvd6dy1v9k2r5c"`
 		}) (*record[Account], error) {
 			a, err := s.app.Accounts.Get(ctx, in.ID)

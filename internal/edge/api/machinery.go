@@ -94,7 +94,7 @@ type jobsInput struct {
 }
 
 type jobInput struct {
-	repeatable
+	Repeatable
 	ID int64 `path:"id" minimum:"1"`
 }
 
@@ -162,7 +162,7 @@ func (s *server) registerMachinery() {
 }
 
 type syncInput struct {
-	repeatable
+	Repeatable
 	DryRun bool `query:"dry_run" doc:"As in the body."`
 	Body   *struct {
 		DryRun bool `json:"dry_run,omitempty" doc:"Say whether a read would be planned, and plan none."`
@@ -200,7 +200,7 @@ func (s *server) listJobs(ctx context.Context, in *jobsInput) (*listed[Job], err
 	if err != nil {
 		return nil, err
 	}
-	out := &listed[Job]{Body: page[Job]{Items: mapped(list, jobOf)}}
+	out := &listed[Job]{Body: Page[Job]{Items: mapped(list, jobOf)}}
 	if len(list) == in.Limit {
 		out.Body.Next = strconv.FormatInt(list[len(list)-1].ID, 10)
 		v := url.Values{"after": {out.Body.Next}, "limit": {strconv.Itoa(in.Limit)}, "state": in.State}

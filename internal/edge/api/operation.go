@@ -90,23 +90,23 @@ func errorHeaders(status int) map[string]*huma.Param {
 	return nil
 }
 
-// repeatable is what every write can be sent with.
-type repeatable struct {
+// Repeatable is what every write can be sent with.
+type Repeatable struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" example:"5f0c1f6e-8a5b-4d0f-9c1d-2f8a3c1f7e11" doc:"A key of your choice for this very request, such as a UUID. A repeat with the same key and body gets the first answer, for 24 hours."`
 }
 
-// conditionalRead is what every read of one record can be sent with.
-type conditionalRead struct {
+// ConditionalRead is what every read of one record can be sent with.
+type ConditionalRead struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"An ETag that was given: the answer is 304 when the record is still the same."`
 }
 
-// versioned is what a write that compares versions can be sent with.
-type versioned struct {
+// Versioned is what a write that compares versions can be sent with.
+type Versioned struct {
 	IfMatch string `header:"If-Match" example:"\"3-9f86d081884c\"" doc:"The ETag of the record as you read it: the answer is 412 when it was changed meanwhile."`
 }
 
-// page is a part of a list. Next is absent on the last one.
-type page[T any] struct {
+// Page is a part of a list. Next is absent on the last one.
+type Page[T any] struct {
 	Items    []T    `json:"items" nullable:"false"`
 	Next     string `json:"next,omitempty" doc:"The cursor of the next page: send it as after. Absent at the end."`
 	NextLink string `json:"next_link,omitempty" doc:"The address of the next page, also in the header Link."`
@@ -115,7 +115,7 @@ type page[T any] struct {
 // listed is the answer with a page.
 type listed[T any] struct {
 	Link string `header:"Link" doc:"The next page, as rel=next."`
-	Body page[T]
+	Body Page[T]
 }
 
 // all is the answer with a whole list.

@@ -56,9 +56,9 @@ func rowOf(r *workspace.Row) OpportunityRow {
 		})}
 }
 
-// filters are the filters of lists of opportunities, as workspace.ParseQuery
+// OpportunityFilters are the filters of lists of opportunities, as workspace.ParseQuery
 // reads them.
-type filters struct {
+type OpportunityFilters struct {
 	Q         string   `query:"q" maxLength:"200" doc:"In the name of the opportunity or its account."`
 	Cloud     []string `query:"cloud,explode" nullable:"false" enum:"aws,azure,gcp" doc:"Joint with one of these."`
 	State     []string `query:"state,explode" nullable:"false" doc:"A registration is in one of these states."`
@@ -76,14 +76,14 @@ type filters struct {
 }
 
 // Resolve keeps the query as it was sent, for workspace.ParseQuery.
-func (f *filters) Resolve(ctx huma.Context) []error {
+func (f *OpportunityFilters) Resolve(ctx huma.Context) []error {
 	u := ctx.URL()
 	f.values = u.Query()
 	return nil
 }
 
 type opportunitiesInput struct {
-	filters
+	OpportunityFilters
 	Sort  string `query:"sort" example:"-amount" doc:"close_on (default), name, account, stage, owner, amount or updated; with - before it downwards."`
 	After string `query:"after" doc:"The cursor next of the page before, of the same sort."`
 	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -95,7 +95,7 @@ const countLimit = 10_000
 
 // OpportunityPage is a page of opportunities.
 type OpportunityPage struct {
-	page[OpportunityRow]
+	Page[OpportunityRow]
 	Count       *int64 `json:"count,omitempty" doc:"How many the filters find, when it was asked for."`
 	CountCapped bool   `json:"count_capped,omitempty" doc:"There are more than that."`
 }
@@ -167,7 +167,7 @@ func (s *server) registerOpportunities() {
 	add(s, operation{id: "mark-joint", method: http.MethodPut, path: "/opportunities/{id}/joint/{cloud}", tag: "Opportunities", summary: "Say that an opportunity is joint with a cloud, or is not", action: authz.ActionMarkJoint, also: []int{http.StatusNotFound},
 		about: "`joint` null gives the decision back to the rule. A joint opportunity that meets the portal's requirements is registered by itself."},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			ID    string `path:"id"`
 			Cloud string `path:"cloud" enum:"aws,azure,gcp"`
 			Body  struct {
@@ -231,7 +231,7 @@ func (s *server) activities(ctx context.Context, opportunityID string) ([]activi
 }
 
 type retryInput struct {
-	repeatable
+	Repeatable
 	ID     string `path:"id"`
 	DryRun bool   `query:"dry_run" doc:"Say what would be written again, and change nothing."`
 }
@@ -286,7 +286,7 @@ type Lane struct {
 }
 
 type boardInput struct {
-	filters
+	OpportunityFilters
 	Group string `query:"group" enum:"state,stage" default:"state" doc:"What the lanes are."`
 	Sort  string `query:"sort" doc:"As in the list."`
 }

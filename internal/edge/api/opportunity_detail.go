@@ -98,7 +98,7 @@ func opportunityOf(o *opportunity.Opportunity) Opportunity {
 }
 
 type opportunityInput struct {
-	conditionalRead
+	ConditionalRead
 	ID string `path:"id" example:"opp_01jn8m5q4se9tvd6dy1v9k2r5c"`
 }
 

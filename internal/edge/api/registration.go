@@ -51,7 +51,7 @@ type Registered struct {
 }
 
 type registerInput struct {
-	repeatable
+	Repeatable
 	ID     string `path:"id"`
 	DryRun bool   `query:"dry_run" doc:"As in the body."`
 	Body   struct {
@@ -74,7 +74,7 @@ func (s *server) registerRegistrations() {
 		about: "In the order in which they were opened, so that new ones come last."}, s.listRegistrations)
 	add(s, operation{id: "get-registration", method: http.MethodGet, path: "/registrations/{id}", tag: "Registrations", summary: "Get a registration, with the portal's own record", action: authz.ActionRead, also: []int{http.StatusNotModified, http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			conditionalRead
+			ConditionalRead
 			ID string `path:"id" example:"reg_01jn8m5q4se9tvd6dy1v9k2r5c"`
 		}) (*record[RegistrationDetail], error) {
 			r, err := s.app.Registrations.Get(ctx, in.ID)
@@ -90,8 +90,8 @@ func (s *server) registerRegistrations() {
 	add(s, operation{id: "choose-solutions", method: http.MethodPut, path: "/registrations/{id}/solutions", tag: "Registrations", summary: "Choose which solutions belong to the deal", action: authz.ActionRegister, ifMatch: true, also: []int{http.StatusNotFound},
 		about: "They are linked when the deal is registered. An empty list takes the default solutions."},
 		func(ctx context.Context, in *struct {
-			repeatable
-			versioned
+			Repeatable
+			Versioned
 			ID   string `path:"id"`
 			Body struct {
 				Solutions []string `json:"solutions" nullable:"false" maxItems:"10" uniqueItems:"true" example:"[\"S-0050001\"]"`
@@ -159,7 +159,7 @@ func (s *server) listRegistrations(ctx context.Context, in *registrationsInput) 
 	if err != nil {
 		return nil, err
 	}
-	out := &listed[Registration]{Body: page[Registration]{Next: p.Next, Items: mapped(p.Rows, func(r *workspace.RegistrationRow) Registration {
+	out := &listed[Registration]{Body: Page[Registration]{Next: p.Next, Items: mapped(p.Rows, func(r *workspace.RegistrationRow) Registration {
 		x := registrationOf(&r.Registration)
 		x.OpportunityName, x.AccountName = r.OpportunityName, r.AccountName
 		return x

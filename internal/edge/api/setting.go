@@ -109,13 +109,13 @@ type DefaultSolutionsSetting struct {
 
 func (s *server) registerSettings() {
 	add(s, operation{id: "get-joint-rule", method: http.MethodGet, path: "/settings/joint-rule", tag: "Settings", summary: "Get the rule that says which opportunities are joint", action: authz.ActionRead, also: []int{http.StatusNotModified}},
-		func(ctx context.Context, _ *struct{ conditionalRead }) (*record[JointRuleSetting], error) {
+		func(ctx context.Context, _ *struct{ ConditionalRead }) (*record[JointRuleSetting], error) {
 			return s.jointRule(ctx)
 		})
 	add(s, operation{id: "preview-joint-rule", method: http.MethodPost, path: "/settings/joint-rule/preview", tag: "Settings", summary: "See what a joint rule would change", action: authz.ActionChangeSettings,
 		about: "Asks the rule about every opportunity, and changes nothing."},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			Body JointRule
 		}) (*all[RuleDifference], error) {
 			found, err := s.app.Opportunities.Preview(ctx, in.Body.domain())
@@ -132,8 +132,8 @@ func (s *server) registerSettings() {
 	add(s, operation{id: "put-joint-rule", method: http.MethodPut, path: "/settings/joint-rule", tag: "Settings", summary: "Put another joint rule in force", action: authz.ActionChangeSettings, ifMatch: true, also: []int{http.StatusPreconditionRequired},
 		about: "Decides every opportunity anew; a person's decision stays. Needs If-Match with the ETag of the rule as you read it, or *."},
 		func(ctx context.Context, in *struct {
-			repeatable
-			versioned
+			Repeatable
+			Versioned
 			Body JointRule
 		}) (*record[JointRuleSetting], error) {
 			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
@@ -149,14 +149,14 @@ func (s *server) registerSettings() {
 			return s.jointRule(ctx)
 		})
 	add(s, operation{id: "get-default-solutions", method: http.MethodGet, path: "/settings/default-solutions", tag: "Settings", summary: "Get the solutions that are linked by default", action: authz.ActionRead, also: []int{http.StatusNotModified}},
-		func(ctx context.Context, _ *struct{ conditionalRead }) (*record[DefaultSolutionsSetting], error) {
+		func(ctx context.Context, _ *struct{ ConditionalRead }) (*record[DefaultSolutionsSetting], error) {
 			return s.defaultSolutions(ctx)
 		})
 	add(s, operation{id: "put-default-solutions", method: http.MethodPut, path: "/settings/default-solutions", tag: "Settings", summary: "Change the solutions that are linked by default", action: authz.ActionChangeSettings, ifMatch: true, also: []int{http.StatusPreconditionRequired},
 		about: "Has blocked deals checked again. Needs If-Match with the ETag of the setting as you read it, or *."},
 		func(ctx context.Context, in *struct {
-			repeatable
-			versioned
+			Repeatable
+			Versioned
 			Body DefaultSolutions
 		}) (*record[DefaultSolutionsSetting], error) {
 			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {

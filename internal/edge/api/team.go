@@ -83,7 +83,7 @@ func (s *server) registerTeam() {
 	add(s, operation{id: "create-token", method: http.MethodPost, path: "/tokens", tag: "Team", summary: "Make an API token", action: authz.ActionOwnToken, status: http.StatusCreated,
 		about: "The secret is in this answer only. A token cannot make one with a scope that it lacks."},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			Body struct {
 				Name      string   `json:"name" example:"nightly export"`
 				Scopes    []string `json:"scopes" nullable:"false" uniqueItems:"true" enum:"read,write,admin" example:"[\"read\"]"`
@@ -95,7 +95,7 @@ func (s *server) registerTeam() {
 		})
 	add(s, operation{id: "revoke-token", method: http.MethodDelete, path: "/tokens/{id}", tag: "Team", summary: "End one of one's own tokens", action: authz.ActionOwnToken, status: http.StatusNoContent, also: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			ID string `path:"id"`
 		}) (*none, error) {
 			return &none{}, s.app.Team.RevokeToken(ctx, in.ID)
@@ -110,7 +110,7 @@ func (s *server) registerTeam() {
 		})
 	add(s, operation{id: "create-user", method: http.MethodPost, path: "/users", tag: "Team", summary: "Make a user, or a person of Salesforce one", action: authz.ActionManagePeople, status: http.StatusCreated},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			Body struct {
 				Name     string `json:"name" example:"Ada Example"`
 				Email    string `json:"email" example:"ada@example.com"`
@@ -123,7 +123,7 @@ func (s *server) registerTeam() {
 		})
 	add(s, operation{id: "set-user-level", method: http.MethodPut, path: "/users/{id}/level", tag: "Team", summary: "Move a user to another level", action: authz.ActionManagePeople, also: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			ID   string `path:"id"`
 			Body struct {
 				Level string `json:"level" enum:"reader,associate,abdm,senior,director,senior_director" example:"senior"`
@@ -141,7 +141,7 @@ func (s *server) registerTeam() {
 		})
 	add(s, operation{id: "reset-user-password", method: http.MethodPost, path: "/users/{id}/password", tag: "Team", summary: "Give a user a new random password", action: authz.ActionManagePeople, also: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			ID string `path:"id"`
 		}) (*struct{ Body NewUser }, error) {
 			p, err := s.user(ctx, in.ID)
@@ -153,7 +153,7 @@ func (s *server) registerTeam() {
 		})
 	add(s, operation{id: "disable-user", method: http.MethodPost, path: "/users/{id}/disable", tag: "Team", summary: "Take a user's password away and end their sessions and tokens", action: authz.ActionManagePeople, status: http.StatusNoContent, also: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			ID string `path:"id"`
 		}) (*none, error) {
 			p, err := s.user(ctx, in.ID)

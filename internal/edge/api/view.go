@@ -38,7 +38,7 @@ func (s *server) registerViews() {
 		})
 	add(s, operation{id: "save-view", method: http.MethodPost, path: "/views", tag: "Views", summary: "Save a view, or replace one's own of that name", action: authz.ActionSaveView},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			Body struct {
 				Noun   string `json:"noun,omitempty" enum:"opportunity" default:"opportunity"`
 				Name   string `json:"name" example:"AWS, blocked"`
@@ -54,7 +54,7 @@ func (s *server) registerViews() {
 		})
 	add(s, operation{id: "delete-view", method: http.MethodDelete, path: "/views/{id}", tag: "Views", summary: "Delete one of one's own views", action: authz.ActionSaveView, status: http.StatusNoContent, also: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			repeatable
+			Repeatable
 			ID string `path:"id"`
 		}) (*none, error) {
 			return &none{}, s.app.Views.Delete(ctx, in.ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	gosync "sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -138,30 +139,46 @@ type progress struct {
 	r    *run
 	bar  *progressbar.ProgressBar
 	step string
+	most int64 // registrations on their way at once
+	mu   gosync.Mutex
 }
 
 func newProgress(r *run) *progress { return &progress{r: r} }
 
 func (p *progress) start(step string, total int64) {
-	if !p.r.tty || step == p.step {
+	if !p.r.tty {
 		return
 	}
-	p.end()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if step == p.step {
+		p.bar.ChangeMax64(total)
+		return
+	}
+	p.finish()
 	p.step = step
 	p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.r.err), progressbar.OptionSetDescription(fmt.Sprintf("%-24s", step)),
 		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(60*time.Millisecond), progressbar.OptionClearOnFinish())
 }
 
 func (p *progress) set(n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.bar != nil {
 		_ = p.bar.Set64(n) // a bar that cannot be drawn is no reason to stop
 	}
 }
 
 func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finish()
+}
+
+func (p *progress) finish() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
-		p.bar = nil
+		p.bar, p.step = nil, ""
 	}
 }
 
@@ -190,7 +207,8 @@ func (p *progress) follow(a *app.App) (stop func()) {
 	return func() { end(); close(done); <-finished }
 }
 
-// registrations says how many registrations still move.
+// registrations shows how many registrations came to rest, of the most that
+// were on their way at once.
 func (p *progress) registrations(ctx context.Context, a *app.App) error {
 	if !p.r.tty {
 		return nil
@@ -199,6 +217,8 @@ func (p *progress) registrations(ctx context.Context, a *app.App) error {
 	if err != nil || left == 0 {
 		return err
 	}
-	fmt.Fprintf(p.r.err, "\r\033[KRegistering, %d still on their way", left)
+	p.most = max(p.most, left)
+	p.start("Registering", p.most)
+	p.set(p.most - left)
 	return nil
 }

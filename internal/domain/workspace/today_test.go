@@ -1,0 +1,108 @@
+package workspace
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/date"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+)
+
+func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		now := f.clock.Now()
+		deal := func(name string, closes date.Date, owner string) {
+			f.add(t, opportunity.Opportunity{CRMID: name, Name: name, CloseOn: closes, OwnerCRMID: owner})
+		}
+		far, soon, past := date.Of(now).AddDays(400), date.Of(now).AddDays(3), date.Of(now).AddDays(-2)
+		type c struct {
+			name  string
+			close date.Date
+			state registration.State
+			more  string
+			age   time.Duration
+		}
+		for _, x := range []c{
+			{"waiting", far, registration.StateInReview, "", 6 * 24 * time.Hour},
+			{"fresh review", past, registration.StateInReview, "", 4 * 24 * time.Hour},
+			{"blocked far", far, registration.StateBlocked, `blocking = 3, findings = '[{"severity":"warning","message":"w"},{"severity":"error","message":"A"},{"severity":"error","message":"B"},{"severity":"error","message":"C"}]'`, 0},
+			{"blocked soon", soon, registration.StateBlocked, `blocking = 1, findings = '[{"severity":"error","message":"A"}]'`, 0},
+			{"blocked past", past, registration.StateBlocked, `blocking = 1, reason = 'why'`, 0},
+			{"failed", far, registration.StateFailed, "error = 'AWS said no'", 0},
+			{"action", far, registration.StateActionRequired, "review_comment = 'who buys?'", 0},
+			{"rejected", far, registration.StateRejected, "review_comment = 'too small'", 0},
+			{"rejected long ago", far, registration.StateRejected, "", 15 * 24 * time.Hour},
+			{"crm", far, registration.StateApproved, "crm_error = 'FIELD_INTEGRITY'", 0},
+			{"approved", past, registration.StateApproved, "", 100 * 24 * time.Hour},
+			{"withdrawn", past, registration.StateWithdrawn, "", 0},
+		} {
+			owner := "005A"
+			if x.name == "failed" {
+				owner = "005B"
+			}
+			deal(x.name, x.close, owner)
+			f.clock.Set(now.Add(-x.age))
+			f.stand(t, x.name, cloud.AWS, x.state, x.more)
+			f.clock.Set(now)
+		}
+		f.add(t, opportunity.Opportunity{CRMID: "gone", Name: "gone", Deleted: true})
+		f.stand(t, "gone", cloud.AWS, registration.StateFailed, "")
+		conns := connection.NewService(f.db, f.clock)
+		for id, retry := range map[string]problem.Retry{"salesforce": problem.RetryHuman, "aws": problem.RetrySoon, "gcp": ""} {
+			r := connection.Report{ID: id}
+			if retry != "" {
+				r.Err = problem.FromRemote(problem.Remote{System: id, Retry: retry}, "no", nil)
+			}
+			if err := conns.Report(f.ctx, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		today, err := f.Today(f.ctx, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, i := range today.Items {
+			got = append(got, strings.TrimSpace(fmt.Sprintf("%s: %s", i.Name, i.Title)))
+		}
+		want := []string{
+			": Salesforce cannot be reached",
+			"action: AWS asks for a change",
+			"failed: AWS Partner Central refused a call",
+			"blocked past: One field to mend before it can be registered",
+			"blocked soon: One field to mend before it can be registered",
+			"crm: Salesforce refused the registration record",
+			"blocked far: 3 fields to mend before it can be registered",
+			": AWS Partner Central answers badly",
+			"rejected: AWS rejected the deal",
+			"waiting: AWS has not decided yet",
+		}
+		if !slices.Equal(got, want) || today.Total != len(want) {
+			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		reasons := map[string]string{"blocked far": "A · B · and 1 more", "blocked soon": "A", "blocked past": "why", "failed": "AWS said no", "action": "who buys?", "rejected": "too small", "crm": "FIELD_INTEGRITY", "waiting": "In review for 6 days"}
+		for _, i := range today.Items {
+			if want := reasons[i.Name]; i.Name != "" && (i.Reason != want || i.OpportunityID == "" || i.RegistrationID == "") {
+				t.Errorf("%s: %+v", i.Name, i)
+			}
+		}
+		if today.Counts[ItemBlocked] != 3 || today.Counts[ItemConnection] != 2 {
+			t.Errorf("%v", today.Counts)
+		}
+		if mine, err := f.Today(f.ctx, "005B"); err != nil || mine.Total != 3 {
+			t.Errorf("%+v, %v", mine, err)
+		}
+		reader := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_2", Level: authz.LevelReader})
+		if seen, err := f.Today(reader, ""); err != nil || seen.Counts[ItemConnection] != 0 || seen.Total != len(want)-2 {
+			t.Errorf("a reader sees the machinery: %+v, %v", seen.Counts, err)
+		}
+	})
+}
