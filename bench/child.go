@@ -53,22 +53,23 @@ func childImport(ctx context.Context, profile string) (err error) {
 	}
 	news, end := a.Hub.Subscribe()
 	var out imported
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		last := began
-		for n := range news {
+	pulled := make(chan error, 1)
+	go func() { pulled <- a.Sync.Pull(ctx) }()
+	last := began
+	for running := true; running; {
+		select {
+		case n := <-news:
 			if p, ok := n.Data.(sync.Progress); ok && p.Ended {
 				now := time.Now()
 				out.Steps = append(out.Steps, step{p.Step, p.Done, now.Sub(last).Seconds()})
 				last = now
 			}
+		case err = <-pulled:
+			out.Seconds = time.Since(began).Seconds()
+			running = false
 		}
-	}()
-	err = a.Sync.Pull(ctx)
-	out.Seconds = time.Since(began).Seconds()
+	}
 	end()
-	<-done
 	if cerr := a.Close(); err == nil {
 		err = cerr
 	}

@@ -12,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tandem-cosell/tandem/sandbox/kit"
 )
@@ -218,15 +220,32 @@ type apiVersion struct {
 	Version string `json:"version"`
 }
 
-var apiVersions = []apiVersion{
-	{"Spring '24", "/services/data/v60.0", "60.0"},
-	{"Summer '24", "/services/data/v61.0", "61.0"},
-	{"Winter '25", "/services/data/v62.0", "62.0"},
-	{"Spring '25", "/services/data/v63.0", "63.0"},
-	{"Summer '25", "/services/data/v64.0", "64.0"},
-	{"Winter '26", "/services/data/v65.0", "65.0"},
-	{"Spring '26", "/services/data/v66.0", "66.0"},
-	{"Summer '26", "/services/data/v67.0", "67.0"},
+// The releases that the sandbox speaks are those that Salesforce supports;
+// older ones are retired and answer 410.
+const (
+	oldestVersion = 31
+	newestVersion = 67
+)
+
+var apiVersions = buildVersions()
+
+// buildVersions names the three releases of each year: 31.0 is Summer '14.
+func buildVersions() []apiVersion {
+	out := make([]apiVersion, 0, newestVersion-oldestVersion+1)
+	for n := oldestVersion; n <= newestVersion; n++ {
+		since := n - oldestVersion
+		season := [...]string{"Summer", "Winter", "Spring"}[since%3]
+		year := 14 + (since+2)/3
+		number := strconv.Itoa(n) + ".0"
+		out = append(out, apiVersion{fmt.Sprintf("%s '%d", season, year), "/services/data/v" + number, number})
+	}
+	return out
+}
+
+// before says whether the call speaks a release older than n.
+func (c *call) before(n int) bool {
+	major, err := strconv.Atoi(strings.TrimSuffix(c.version, ".0"))
+	return err == nil && major < n
 }
 
 // route takes the version from the path and splits the rest, unescaped.
@@ -242,6 +261,9 @@ func (c *call) route() ([]string, *apiError) {
 		}
 	}
 	if c.version == "" {
+		if n, err := strconv.Atoi(strings.TrimSuffix(version, ".0")); err == nil && strings.HasSuffix(version, ".0") && n > 0 && n < oldestVersion {
+			return nil, refuse("GONE", "The requested resource is no longer available: API version %s is retired, use %d.0 or later", version, oldestVersion).with(http.StatusGone)
+		}
 		return nil, notFound()
 	}
 	var segments []string
@@ -268,7 +290,25 @@ func (c *call) requireJSON() *apiError {
 			return refuse("UNSUPPORTED_MEDIA_TYPE", "The media type '%s' in the request's Content-Type is not supported for this resource; use application/json", kind).with(http.StatusUnsupportedMediaType)
 		}
 	}
+	if i := invalidUTF8(c.body); i >= 0 {
+		return refuse("JSON_PARSER_ERROR", "Invalid UTF-8 start byte 0x%x at [line:1, column:%d]", c.body[i], i+1)
+	}
 	return requireBody(c.body)
+}
+
+// invalidUTF8 gives the offset of the first byte that is no UTF-8, or -1.
+func invalidUTF8(b []byte) int {
+	if utf8.Valid(b) {
+		return -1
+	}
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
 }
 
 // operationOf names a request for faults and the log.

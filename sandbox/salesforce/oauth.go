@@ -196,8 +196,10 @@ func (s *Server) serveIdentity(c *call) *reply {
 
 func (s *Server) identity(c *call, orgID, userID string, openID bool) *reply {
 	token := bearer(c.header)
-	if token == "" {
-		token = c.query.Get("oauth_token")
+	for _, name := range []string{"oauth_token", "access_token"} {
+		if token == "" {
+			token = c.form().Get(name)
+		}
 	}
 	me, ok := s.sessions.user(token, s.clock.Now())
 	if !ok {

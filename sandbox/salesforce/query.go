@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tandem-cosell/tandem/sandbox/salesforce/soql"
 )
@@ -74,11 +75,14 @@ func (s *Server) query(c *call, path []string) *reply {
 	if len(path) == 2 {
 		return s.queryMore(c, path[1])
 	}
+	if c.query.Has("explain") && !c.query.Has("q") {
+		return errorReply(refuse("NOT_IMPLEMENTED", "Query plans (explain) are not available here"))
+	}
 	if !c.query.Has("q") {
 		return errorReply(refuse("MALFORMED_QUERY", "unexpected token: <EOF>"))
 	}
 	text := c.query.Get("q")
-	if len(text) > queryLength {
+	if len(text) > queryLength && utf8.RuneCountInString(text) > queryLength {
 		return errorReply(refuse("QUERY_TOO_COMPLICATED", "The query is longer than %d characters", queryLength))
 	}
 	page := pageSize(c.header)

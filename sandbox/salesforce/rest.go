@@ -22,6 +22,9 @@ func (s *Server) dispatch(c *call, path []string) *reply {
 		return c.get(func() *reply { return s.query(c, path) })
 	case path[0] == "limits" && len(path) == 1:
 		return c.get(func() *reply { return s.limits() })
+	case path[0] == "recent" && len(path) == 1:
+		// What a person looked at; the sandbox has no person who looks.
+		return c.get(func() *reply { return jsonReply(http.StatusOK, []any{}) })
 	case path[0] == "sobjects":
 		return s.sobjects(c, path[1:])
 	case path[0] == "composite" && len(path) == 1:
@@ -46,7 +49,7 @@ func (c *call) only(methods []string, answer func() *reply) *reply {
 
 func resources(root string) map[string]string {
 	out := map[string]string{}
-	for _, name := range []string{"query", "queryAll", "limits", "sobjects", "composite"} {
+	for _, name := range []string{"query", "queryAll", "limits", "sobjects", "composite", "recent"} {
 		out[name] = root + "/" + name
 	}
 	return out

@@ -429,6 +429,9 @@ func (x *tx) upsertRow(c *call, o *object, f *field, value string, members []mem
 		if err := x.update(o, ids[0], in.values); err != nil {
 			return nil, err
 		}
+		if c.before(46) { // older releases say nothing of an update
+			return &reply{status: http.StatusNoContent}, nil
+		}
 		return jsonReply(http.StatusOK, upserted(ids[0], false)), nil
 	case f.index == o.id || c.query.Get("updateOnly") == "true":
 		return nil, notFound()

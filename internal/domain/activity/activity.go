@@ -92,8 +92,10 @@ func NewService(d *db.DB, c clock.Clock) *Service {
 // OnRegistration records what happened to a registration, in the transaction in
 // which it happened.
 func (s *Service) OnRegistration(ctx context.Context, tx *db.Tx, e registration.Event) error {
-	a := Activity{ID: id.New("act"), OpportunityID: e.Registration.OpportunityID, Cloud: e.Registration.Cloud, Kind: e.Kind, Subject: e.Subject,
-		Body: e.Body, ActorKind: e.ActorKind, ActorName: e.ActorName, HappenedAt: tx.Now(), CRMState: CRMStatePending, CreatedAt: tx.Now()}
+	a := Activity{
+		ID: id.New("act"), OpportunityID: e.Registration.OpportunityID, Cloud: e.Registration.Cloud, Kind: e.Kind, Subject: e.Subject,
+		Body: e.Body, ActorKind: e.ActorKind, ActorName: e.ActorName, HappenedAt: tx.Now(), CRMState: CRMStatePending, CreatedAt: tx.Now(),
+	}
 	if e.Kind == "failed" {
 		a.CRMState = CRMStateNone // our own trouble is no joint activity
 	}

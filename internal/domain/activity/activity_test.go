@@ -54,8 +54,10 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 func (f *fixture) happen(t *testing.T, kind, subject, body string) {
 	t.Helper()
 	err := f.db.InTx(f.ctx, f.clock, func(tx *db.Tx) error {
-		return f.OnRegistration(f.ctx, tx, registration.Event{Registration: registration.Registration{ID: "reg_1", OpportunityID: f.opp.ID, Cloud: cloud.AWS},
-			Kind: kind, Subject: subject, Body: body, ActorKind: authz.KindPortal, ActorName: "AWS Partner Central"})
+		return f.OnRegistration(f.ctx, tx, registration.Event{
+			Registration: registration.Registration{ID: "reg_1", OpportunityID: f.opp.ID, Cloud: cloud.AWS},
+			Kind:         kind, Subject: subject, Body: body, ActorKind: authz.KindPortal, ActorName: "AWS Partner Central",
+		})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -124,8 +124,10 @@ func (m *Matcher) Joint(o *Opportunity) []Joint {
 			key := textkey.Of(value)
 			i := slices.IndexFunc(m.words[c], func(w string) bool { return hasWords(key, w) })
 			if i >= 0 {
-				out = append(out, Joint{OpportunityID: o.ID, Cloud: c, Joint: true, Source: SourceRule,
-					Why: fmt.Sprintf("%s is “%s”", labelOf(f), value)})
+				out = append(out, Joint{
+					OpportunityID: o.ID, Cloud: c, Joint: true, Source: SourceRule,
+					Why: fmt.Sprintf("%s is “%s”", labelOf(f), value),
+				})
 				break
 			}
 		}

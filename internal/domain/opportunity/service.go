@@ -212,8 +212,10 @@ func (s *Service) MarkJoint(ctx context.Context, opportunityID string, c cloud.C
 			if _, err := Decide(ctx, tx, m, []Opportunity{o}); err != nil {
 				return err
 			}
-		} else if err := saveJoint(ctx, tx, []Joint{{OpportunityID: o.ID, Cloud: c, Joint: *joint, Source: SourcePerson,
-			Why: reason, DecidedBy: actor.Name, DecidedAt: tx.Now()}}); err != nil {
+		} else if err := saveJoint(ctx, tx, []Joint{{
+			OpportunityID: o.ID, Cloud: c, Joint: *joint, Source: SourcePerson,
+			Why: reason, DecidedBy: actor.Name, DecidedAt: tx.Now(),
+		}}); err != nil {
 			return err
 		}
 		if err := audit.Record(ctx, tx, "opportunity.mark_joint", o.ID, map[string]any{"cloud": c, "joint": joint, "reason": reason}); err != nil {

@@ -353,8 +353,10 @@ func TestThePreviewIsWhatTheRuleThenDoes(t *testing.T) {
 				yes, no := true, false
 				for range rapid.IntRange(1, 4).Draw(r, "new") {
 					serial++
-					f.take(t, Opportunity{CRMID: fmt.Sprintf("006%05d", serial), Name: "x", Deleted: rapid.Bool().Draw(r, "deleted"),
-						FulfillmentPartner: rapid.SampledFrom(partners).Draw(r, "resale"), LeadSource: rapid.SampledFrom(partners).Draw(r, "lead"), CRMModstamp: f.clock.Now()})
+					f.take(t, Opportunity{
+						CRMID: fmt.Sprintf("006%05d", serial), Name: "x", Deleted: rapid.Bool().Draw(r, "deleted"),
+						FulfillmentPartner: rapid.SampledFrom(partners).Draw(r, "resale"), LeadSource: rapid.SampledFrom(partners).Draw(r, "lead"), CRMModstamp: f.clock.Now(),
+					})
 					if word := rapid.SampledFrom([]*bool{nil, &yes, &no}).Draw(r, "word"); word != nil {
 						o := f.get(t, fmt.Sprintf("006%05d", serial))
 						if err := f.MarkJoint(f.ctx, o.ID, rapid.SampledFrom(cloud.All()).Draw(r, "cloud"), word, "why"); err != nil {
@@ -364,8 +366,10 @@ func TestThePreviewIsWhatTheRuleThenDoes(t *testing.T) {
 				}
 				rule := JointRule{Clouds: map[cloud.Cloud]CloudRule{}}
 				for _, c := range cloud.All() {
-					rule.Clouds[c] = CloudRule{Enabled: rapid.Bool().Draw(r, "enabled"), Fields: rapid.SampledFrom([][]string{{"fulfillment_partner"}, {"lead_source", "fulfillment_partner"}}).Draw(r, "fields"),
-						Words: rapid.SampledFrom([][]string{{"aws"}, {"acme"}, {"google", "microsoft"}}).Draw(r, "words")}
+					rule.Clouds[c] = CloudRule{
+						Enabled: rapid.Bool().Draw(r, "enabled"), Fields: rapid.SampledFrom([][]string{{"fulfillment_partner"}, {"lead_source", "fulfillment_partner"}}).Draw(r, "fields"),
+						Words: rapid.SampledFrom([][]string{{"aws"}, {"acme"}, {"google", "microsoft"}}).Draw(r, "words"),
+					}
 				}
 				before := countJoint(t, f)
 				preview, err := f.Preview(f.ctx, rule)

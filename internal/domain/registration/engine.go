@@ -344,8 +344,10 @@ func (s *Service) tellSellers(ctx context.Context, tx *db.Tx, before Sellers, r 
 }
 
 // decisions names the event of the states that the partner brings about.
-var decisions = map[State]string{StateInReview: "in_review", StateApproved: "approved", StateActionRequired: "action_required",
-	StateRejected: "rejected", StateLaunched: "launched", StateClosedLost: "closed_lost"}
+var decisions = map[State]string{
+	StateInReview: "in_review", StateApproved: "approved", StateActionRequired: "action_required",
+	StateRejected: "rejected", StateLaunched: "launched", StateClosedLost: "closed_lost",
+}
 
 // take copies what the portal said into r.
 func (s *Service) take(r *Registration, remote Remote, now time.Time) {
@@ -465,9 +467,11 @@ func (s *Service) Dirty(ctx context.Context, limit int) ([]CRMRecord, error) {
 	out := make([]CRMRecord, 0, len(rows))
 	for i := range rows {
 		r := &rows[i]
-		c := CRMRecord{Key: CRMKey(r.Cloud, r.OpportunityCRMID), RegistrationID: r.ID, Version: r.Version, Cloud: r.Cloud,
+		c := CRMRecord{
+			Key: CRMKey(r.Cloud, r.OpportunityCRMID), RegistrationID: r.ID, Version: r.Version, Cloud: r.Cloud,
 			OpportunityCRMID: r.OpportunityCRMID, PortalID: r.RemoteID, PortalStatus: r.RemoteStatus, PortalStage: r.RemoteStage,
-			PortalModified: r.RemoteVersion, SyncState: r.State.Label(), LastError: cut(r.Error, 4000)}
+			PortalModified: r.RemoteVersion, SyncState: r.State.Label(), LastError: cut(r.Error, 4000),
+		}
 		if c.LastError == "" {
 			c.LastError = r.Reason
 		}

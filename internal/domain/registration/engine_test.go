@@ -9,8 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
 func TestADealGoesThroughItsWholeLife(t *testing.T) {
@@ -145,8 +148,36 @@ func TestAWordThatWeDoNotKnowAndAMoveThatCannotBeLeaveTheState(t *testing.T) {
 				t.Fatalf("%s: %+v", c.status, r)
 			}
 		}
-		if got := f.events(t); got != "registered submitted rejected" {
+		if got := f.events(t); got != "registered submitted in_review rejected" {
 			t.Fatal(got)
+		}
+	})
+}
+
+func TestThePartnersPeopleAreToldOfOnce(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.take(t, good())
+		id := f.advance(t).RemoteID
+		sam, kim := Seller{Name: "Sam", Email: "sam@example.com", Role: "AM"}, Seller{Name: "Kim", Email: "kim@example.com"}
+		for _, people := range []Sellers{{sam, kim}, {kim, sam}, {kim, sam, {Name: "Lu"}}, {kim}} {
+			f.p.mu.Lock()
+			f.p.records[id].sellers = people
+			f.p.mu.Unlock()
+			if r := f.due(t); len(r.Sellers) != len(people) || r.DueAt.IsZero() {
+				t.Fatalf("%+v", r)
+			}
+		}
+		type line struct {
+			Subject string `db:"subject"`
+			Body    string `db:"body"`
+		}
+		got, err := db.Select[line](f.ctx, f.db, `SELECT subject, body FROM activity WHERE kind = 'partner_seller' ORDER BY id`)
+		want := []line{
+			{"AWS has 2 people on this deal (O1)", "Sam, AM, sam@example.com\nKim, kim@example.com"},
+			{"AWS has one more person on this deal (O1)", "Lu"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Fatal(diff, err)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -117,8 +118,10 @@ func (p *partner) Payload(d Deal) (json.RawMessage, error) {
 func (r *remoteRecord) touch() { r.version++ }
 
 func (r *remoteRecord) remote() Remote {
-	return Remote{ID: r.id, Version: fmt.Sprint("v", r.version), Status: r.status, Stage: r.stage, State: r.state, ReviewComment: r.comment,
-		Record: json.RawMessage(`{"Id":"` + r.id + `"}`), Sellers: slices.Clone(r.sellers)}
+	return Remote{
+		ID: r.id, Version: fmt.Sprint("v", r.version), Status: r.status, Stage: r.stage, State: r.state, ReviewComment: r.comment,
+		Record: json.RawMessage(`{"Id":"` + r.id + `"}`), Sellers: slices.Clone(r.sellers),
+	}
 }
 
 func (p *partner) Create(ctx context.Context, payload json.RawMessage, token string) (out Remote, err error) {
@@ -299,9 +302,10 @@ func newFixture(t *testing.T, d *db.DB) *fixture {
 	f.Service = NewService(d, f.clock, []Portal{f.p}, pace)
 	// The timeline, as the room above keeps it: in the transaction of the change.
 	f.Happened = func(ctx context.Context, tx *db.Tx, e Event) error {
+		key := id.New("act")
 		_, err := tx.Exec(ctx, `INSERT INTO activity (id, crm_key, opportunity_id, cloud, kind, subject, body, actor_kind, actor_name, happened_at, crm_state, created_at)
-			SELECT 'act_' || cast(count(*) AS text), 'act_' || cast(count(*) AS text), cast(? AS text), cast(? AS text), cast(? AS text), cast(? AS text), cast(? AS text), cast(? AS text), cast(? AS text), ?, 'none', ? FROM activity`,
-			e.Registration.OpportunityID, e.Registration.Cloud, e.Kind, e.Subject, e.Body, e.ActorKind, e.ActorName, tx.Now(), tx.Now())
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'none', ?)`,
+			key, key, e.Registration.OpportunityID, e.Registration.Cloud, e.Kind, e.Subject, e.Body, e.ActorKind, e.ActorName, tx.Now(), tx.Now())
 		return err
 	}
 	f.opps = opportunity.NewService(d, f.clock)
@@ -388,7 +392,7 @@ func (f *fixture) due(t *testing.T) Registration {
 
 func (f *fixture) events(t *testing.T) string {
 	t.Helper()
-	list, err := db.Select[string](f.ctx, f.db, `SELECT kind FROM activity ORDER BY length(id), id`)
+	list, err := db.Select[string](f.ctx, f.db, `SELECT kind FROM activity ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,8 +39,10 @@ const (
 
 // States lists all states in the order of the life.
 func States() []State {
-	return []State{StateChecking, StateBlocked, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted,
-		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed, StateWithdrawn}
+	return []State{
+		StateChecking, StateBlocked, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted,
+		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed, StateWithdrawn,
+	}
 }
 
 // Label is the state in words.
@@ -86,8 +88,10 @@ var moves = map[State][]State{
 	StateRejected:       {StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateFailed},
 	StateLaunched:       {StateApproved, StateClosedLost, StateFailed},
 	StateClosedLost:     {StateApproved, StateLaunched, StateFailed},
-	StateFailed: {StateChecking, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
-		StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost},
+	StateFailed: {
+		StateChecking, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
+		StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost,
+	},
 	StateWithdrawn: {StateChecking},
 }
 

@@ -197,6 +197,21 @@ func TestARefusalForGoodAfterAnUnknownOutcomeMakesNoSecondRecord(t *testing.T) {
 	})
 }
 
+func TestARefusalForGoodAfterASubmissionOfUnknownOutcomeSubmitsOnce(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.prepare(t)
+		f.p.trouble = once("Submit", 1, fault{acts: true, err: passing(problem.RetryUnsure, 0)})
+		f.want(t, f.advance(t), StateAssociated)
+		f.p.trouble = once("Submit", 1, fault{err: passing(problem.RetryHuman, 0)})
+		f.want(t, f.due(t), StateFailed)
+		f.p.trouble = nil
+		f.one(t)
+		if len(f.p.tasks) != 1 {
+			t.Fatalf("%d submissions", len(f.p.tasks))
+		}
+	})
+}
+
 func TestAMendedDealIsSentAnewUnderANewToken(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		f.prepare(t)

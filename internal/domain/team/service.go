@@ -292,8 +292,10 @@ func (s *Service) CreateToken(ctx context.Context, name string, scopes []string,
 		return Token{}, "", err
 	}
 	secret := "tdm_" + randomText(32)
-	t := Token{ID: id.New("tok"), PersonID: actor.ID, Name: name, Hash: tokenHash(secret), Hint: secret[len(secret)-4:],
-		Scopes: strings.Join(scopes, " "), CreatedAt: s.clock.Now()}
+	t := Token{
+		ID: id.New("tok"), PersonID: actor.ID, Name: name, Hash: tokenHash(secret), Hint: secret[len(secret)-4:],
+		Scopes: strings.Join(scopes, " "), CreatedAt: s.clock.Now(),
+	}
 	if life > 0 {
 		t.ExpiresAt = t.CreatedAt.Add(life)
 	}

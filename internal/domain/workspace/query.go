@@ -65,8 +65,10 @@ func Sorts() []Sort {
 // but for those of the list itself.
 func ParseQuery(v url.Values) (Query, error) {
 	var bad problem.List
-	q := Query{Text: strings.TrimSpace(v.Get("q")), Stages: list(v, "stage"), Geos: list(v, "geo"), Regions: list(v, "region"),
-		Segments: list(v, "segment"), Orders: list(v, "order_type"), Owners: list(v, "owner"), After: v.Get("after")}
+	q := Query{
+		Text: strings.TrimSpace(v.Get("q")), Stages: list(v, "stage"), Geos: list(v, "geo"), Regions: list(v, "region"),
+		Segments: list(v, "segment"), Orders: list(v, "order_type"), Owners: list(v, "owner"), After: v.Get("after"),
+	}
 	if len(q.Text) > 200 {
 		bad.Add("q", "too_long", "Search for at most 200 characters")
 	}

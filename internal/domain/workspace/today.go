@@ -123,8 +123,10 @@ type needyRow struct {
 }
 
 func (r *needyRow) item(now time.Time) Item {
-	i := Item{OpportunityID: r.OpportunityID, RegistrationID: r.RegistrationID, Name: r.Name, AccountName: r.AccountName, OwnerName: r.OwnerName,
-		Cloud: r.Cloud, State: r.State, CloseOn: r.CloseOn, Since: r.StateAt}
+	i := Item{
+		OpportunityID: r.OpportunityID, RegistrationID: r.RegistrationID, Name: r.Name, AccountName: r.AccountName, OwnerName: r.OwnerName,
+		Cloud: r.Cloud, State: r.State, CloseOn: r.CloseOn, Since: r.StateAt,
+	}
 	if r.AmountMinor != nil && r.Currency != "" {
 		i.Amount = money.Amount{Minor: *r.AmountMinor, Currency: r.Currency}
 	}
@@ -175,10 +177,10 @@ func firstMessages(list registration.Findings) string {
 			continue
 		}
 		n++
-		switch {
-		case n == 1:
+		switch n {
+		case 1:
 			text = f.Message
-		case n == 2:
+		case 2:
 			text += " · " + f.Message
 		}
 	}

@@ -73,7 +73,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 }
 
 func (s *server) config() huma.Config {
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -99,6 +99,26 @@ func (s *server) config() huma.Config {
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{s.transform},
 	}
+}
+
+// schemaName gives a shape its name in the document: TokenList, JobPage,
+// CreateTokenRequest.
+func schemaName(t reflect.Type, hint string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(huma.DefaultSchemaNamer(t, hint), "-") {
+		b.WriteString(upperFirst(part))
+	}
+	name := b.String()
+	if inner, ok := strings.CutPrefix(name, "All"); ok && strings.HasSuffix(inner, "Body") {
+		return strings.TrimSuffix(inner, "Body") + "List"
+	}
+	if inner, ok := strings.CutPrefix(name, "Page"); ok {
+		return inner + "Page"
+	}
+	if inner, ok := strings.CutSuffix(name, "InputBody"); ok {
+		return inner + "Request"
+	}
+	return name
 }
 
 func tags() []*huma.Tag {

@@ -13,11 +13,11 @@ import (
 )
 
 type document struct {
-	OpenAPI    string                              `json:"openapi" yaml:"openapi"`
-	Info       map[string]string                   `json:"info"`
-	Servers    []struct{ URL string }              `json:"servers"`
+	OpenAPI    string                               `json:"openapi" yaml:"openapi"`
+	Info       map[string]string                    `json:"info"`
+	Servers    []struct{ URL string }               `json:"servers"`
 	Tags       []struct{ Name, Description string } `json:"tags"`
-	Paths      map[string]map[string]described     `json:"paths"`
+	Paths      map[string]map[string]described      `json:"paths"`
 	Components struct {
 		Schemas         map[string]any            `json:"schemas"`
 		SecuritySchemes map[string]map[string]any `json:"securitySchemes"`

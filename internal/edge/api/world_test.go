@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/app"
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/edge/api"
@@ -33,6 +35,8 @@ type world struct {
 	app    *app.App
 	url    string
 	logged *logBook
+
+	solution string // the default one at AWS
 
 	director, abdm, reader user
 }
@@ -118,6 +122,18 @@ func (w *world) prepare(ctx context.Context) error {
 	if err := w.app.Sync.RefreshPortals(system); err != nil {
 		return err
 	}
+	solutions, err := w.app.Registrations.Solutions(system, cloud.AWS)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(solutions, func(x registration.Solution) bool { return x.Status == "Active" })
+	if i < 0 {
+		return errors.New("the portal has no active solution")
+	}
+	w.solution = solutions[i].RemoteID
+	if err := w.app.Registrations.SetDefaults(system, registration.DefaultSolutions{cloud.AWS: {w.solution}}, 0); err != nil {
+		return err
+	}
 	if err := w.app.Start(ctx); err != nil {
 		return err
 	}
@@ -150,6 +166,8 @@ func (l *logBook) Write(b []byte) (int, error) {
 	defer l.mu.Unlock()
 	return l.text.Write(b)
 }
+
+func (l *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 func (l *logBook) has(s string) bool {
 	l.mu.Lock()

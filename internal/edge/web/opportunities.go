@@ -1,3 +1,559 @@
 package web
 
-func (w *Web) routesOpportunities() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/fiscal"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/view"
+	"github.com/tandem-cosell/tandem/internal/domain/workspace"
+	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+)
+
+// opportunities is the pages about many opportunities.
+type opportunities struct {
+	*Web
+
+	mu        sync.Mutex
+	choices   workspace.Choices
+	choicesAt time.Time
+}
+
+// Where the list and the board are.
+const (
+	listPath  = "/opportunities"
+	boardPath = "/opportunities/board"
+)
+
+// countUpTo is how far the list counts: beyond it says "more than".
+const countUpTo = 10_000
+
+// choicesFor is how long the values of the filters are kept: to find them is to
+// read all opportunities, and they change with the CRM's picklists.
+const choicesFor = time.Minute
+
+func (w *Web) routesOpportunities() {
+	o := &opportunities{Web: w}
+	w.get(listPath, o.list)
+	w.get(boardPath, o.board)
+	w.get(listPath+"/export.csv", o.exportCSV)
+	w.get(listPath+"/export.xlsx", o.exportXLSX)
+	w.get(listPath+"/views/new", o.newView)
+	w.post(listPath+"/views", o.saveView)
+	w.post(listPath+"/views/{id}/delete", o.deleteView)
+	w.post(listPath+"/bulk/register", o.bulkRegister)
+	w.post(listPath+"/bulk/register/confirm", o.bulkRegisterDo)
+	w.post(listPath+"/bulk/joint", o.bulkJoint)
+	w.post(listPath+"/bulk/joint/confirm", o.bulkJointDo)
+	for _, act := range []string{"register", "joint"} {
+		// A reload of a bulk page is a GET: there is nothing selected any more.
+		w.get(listPath+"/bulk/"+act, func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, listPath, http.StatusSeeOther) })
+		w.get(listPath+"/bulk/"+act+"/confirm", func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, listPath, http.StatusSeeOther) })
+	}
+}
+
+// listing is a list as its address asks for it.
+type listing struct {
+	q       workspace.Query
+	columns []string // keys of the columns shown, in order
+	chosen  bool     // the address names the columns
+	view    string   // key or id of the view it began as
+	at      int      // how many rows are before this page
+	bad     []problem.Field
+}
+
+// readListing reads an address. What is wrong with it is left out and told of in
+// bad, so that there is always a list to show.
+func readListing(r *http.Request) listing {
+	v, bad := readQuery(r)
+	l := listing{view: v.Get("view")}
+	var err error
+	l.q, err = workspace.ParseQuery(v)
+	l.bad = append(l.bad, bad...)
+	if p := asProblem(err); p != nil {
+		l.bad = append(l.bad, p.Fields...)
+		for _, f := range p.Fields {
+			l.leaveOut(f.Field)
+		}
+	}
+	if l.q.Sort == "" {
+		l.q.Sort = workspace.SortClose
+	}
+	l.columns, l.chosen = defaultColumns(), len(v["col"]) > 0
+	if l.chosen {
+		l.columns = nil
+		for _, c := range listColumns() {
+			if c.fixed || slices.Contains(v["col"], c.key) {
+				l.columns = append(l.columns, c.key)
+			}
+		}
+		for _, key := range v["col"] {
+			if !slices.ContainsFunc(listColumns(), func(c listColumn) bool { return c.key == key }) {
+				l.bad = append(l.bad, problem.Field{Field: "col", Code: "unknown_column", Message: fmt.Sprintf("%q is not a column of this list", key)})
+			}
+		}
+	}
+	if n, err := strconv.Atoi(v.Get("at")); err == nil && n > 0 && l.q.After != "" {
+		l.at = n
+	}
+	return l
+}
+
+// leaveOut takes a filter that cannot be used out of the query.
+func (l *listing) leaveOut(field string) {
+	switch field {
+	case "q":
+		l.q.Text = ""
+	case "open":
+		l.q.Open = ""
+	case "sort":
+		l.q.Sort, l.q.Desc, l.q.After = workspace.SortClose, false, ""
+	case "after":
+		l.q.After = ""
+	case "limit":
+		l.q.Limit = 0
+	case "filter":
+		l.q.Stages, l.q.Geos, l.q.Regions, l.q.Segments, l.q.Orders, l.q.Owners = nil, nil, nil, nil, nil, nil
+	}
+}
+
+// values is the canonical address of the list, without the place in it.
+func (l *listing) values() url.Values {
+	v := l.q.Values()
+	if l.chosen {
+		v["col"] = slices.Clone(l.columns)
+	}
+	if l.q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(l.q.Limit))
+	}
+	if l.view != "" {
+		v.Set("view", l.view)
+	}
+	return v
+}
+
+func (l *listing) limit() int {
+	if l.q.Limit > 0 {
+		return l.q.Limit
+	}
+	return 50
+}
+
+// filtered reports whether any filter is set.
+func (l *listing) filtered() bool { return len(copied(l.q.Values(), "sort")) > 0 }
+
+// asProblem gives the problem of an error, or nil.
+func asProblem(err error) *problem.Error {
+	p, _ := errors.AsType[*problem.Error](err)
+	return p
+}
+
+// listPage is what the list shows.
+type listPage struct {
+	Page    ui.Page
+	Bad     ui.Notice
+	Views   ui.SavedViews
+	Filters ui.FilterBar
+	Table   ui.DataTable
+}
+
+func (o *opportunities) list(rw http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("view") == "board" {
+		http.Redirect(rw, r, address(boardPath, copied(r.URL.Query(), "view")), http.StatusSeeOther)
+		return
+	}
+	l := readListing(r)
+	ctx := r.Context()
+	page, err := o.app.Workspace.List(ctx, l.q)
+	if err != nil {
+		o.fail(rw, r, err)
+		return
+	}
+	n, err := o.app.Workspace.Count(ctx, l.q, countUpTo)
+	if err != nil {
+		o.fail(rw, r, err)
+		return
+	}
+	filters, err := o.filters(ctx, listPath, &l)
+	if err != nil {
+		o.fail(rw, r, err)
+		return
+	}
+	views, err := o.views(ctx, &l)
+	if err != nil {
+		o.fail(rw, r, err)
+		return
+	}
+	pager, err := o.pager(ctx, &l, page, n)
+	if err != nil {
+		o.fail(rw, r, err)
+		return
+	}
+	table := o.table(r, &l, page.Rows)
+	table.Pager = pager
+	table.Summary = ui.Text(countWords(n))
+	filters.End = o.chooser(&l).html()
+	p := listPage{Views: views, Filters: filters, Table: table, Bad: badNotice(l.bad)}
+	p.Page = o.page(r, ui.Page{Title: "Opportunities", Nav: ui.AreaOpportunities, Lead: ui.Text(countWords(n)), Shortcuts: listShortcuts()})
+	status := http.StatusOK
+	if len(l.bad) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	o.render(rw, r, status, opportunitiesPage(p))
+}
+
+func listShortcuts() []ui.Shortcut {
+	return []ui.Shortcut{
+		{Keys: []string{"j"}, Does: "Next opportunity"}, {Keys: []string{"k"}, Does: "Opportunity before"},
+		{Keys: []string{"x"}, Does: "Select or leave it"}, {Keys: []string{"Enter"}, Does: "Open it"}, {Keys: []string{"/"}, Does: "Search in this list"},
+	}
+}
+
+// countWords says how many there are; beyond what is counted, "more than".
+func countWords(n int64) string {
+	if n > countUpTo {
+		return "More than " + ui.Count(countUpTo) + " opportunities"
+	}
+	return plural(n, "opportunity", "opportunities")
+}
+
+// badNotice says what of the address could not be used; empty if all could.
+func badNotice(bad []problem.Field) ui.Notice {
+	if len(bad) == 0 {
+		return ui.Notice{}
+	}
+	texts := make([]string, 0, len(bad))
+	for _, f := range bad {
+		texts = append(texts, f.Field+": "+f.Message)
+	}
+	return ui.Notice{Tone: ui.ToneWarn, Title: "A part of this address could not be used; the list is shown without it", Text: strings.Join(texts, " · ")}
+}
+
+func (o *opportunities) table(r *http.Request, l *listing, rows []workspace.Row) ui.DataTable {
+	t := ui.DataTable{ID: "opportunities", Caption: "Opportunities", NoChooser: true, Empty: emptyList(l)}
+	shown := []listColumn{}
+	for _, c := range listColumns() {
+		if !slices.Contains(l.columns, c.key) {
+			continue
+		}
+		col := ui.Column{Key: c.key, Label: c.label, End: c.end, Fixed: c.fixed, Grow: c.fixed}
+		if c.sort != "" {
+			v := copied(l.values(), "sort")
+			next := string(c.sort)
+			if l.q.Sort == c.sort {
+				col.Sort = ui.SortAsc
+				if l.q.Desc {
+					col.Sort = ui.SortDesc
+				} else {
+					next = "-" + next
+				}
+			}
+			if next != string(workspace.SortClose) {
+				v.Set("sort", next)
+			}
+			col.SortHref = address(listPath, v)
+		}
+		t.Columns = append(t.Columns, col)
+		shown = append(shown, c)
+	}
+	today := o.today()
+	for i := range rows {
+		row := ui.Row{ID: rows[i].ID, Href: listPath + "/" + rows[i].ID, Name: rows[i].Name, Tone: rowTone(&rows[i])}
+		for _, c := range shown {
+			row.Cells = append(row.Cells, c.cell(&rows[i], today))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	t.Bulk = []ui.Button{
+		{Label: "Register…", Icon: ui.IconRegister, FormAction: listPath + "/bulk/register", Blocked: blockedUnless(r, authz.ActionRegister, whyNotRegister)},
+		{Label: "Joint or not…", Icon: ui.IconCloud, FormAction: listPath + "/bulk/joint", Blocked: blockedUnless(r, authz.ActionMarkJoint, whyNotMark)},
+	}
+	return t
+}
+
+// chooser offers all columns.
+func (o *opportunities) chooser(l *listing) columnChooser {
+	c := columnChooser{Action: listPath, Keep: keptParams(copied(l.values(), "col"))}
+	for _, x := range listColumns() {
+		c.Columns = append(c.Columns, ui.Column{Key: x.key, Label: x.label, Fixed: x.fixed, Hidden: !slices.Contains(l.columns, x.key)})
+	}
+	return c
+}
+
+// rowTone marks rows that need a person; the reason stands in the clouds' cell.
+func rowTone(r *workspace.Row) ui.Tone {
+	tone := ui.ToneNeutral
+	for _, c := range r.Clouds {
+		switch c.State {
+		case registration.StateFailed, registration.StateActionRequired:
+			return ui.ToneDanger
+		case registration.StateBlocked:
+			tone = ui.ToneWarn
+		}
+	}
+	return tone
+}
+
+func emptyList(l *listing) ui.EmptyState {
+	if l.q.After != "" {
+		return ui.EmptyState{Icon: ui.IconDeal, Title: "There is nothing after this place", Text: "The list became shorter since you began to page.",
+			Actions: []ui.Button{{Label: "Back to the first page", Href: address(listPath, l.values())}}}
+	}
+	if l.filtered() {
+		return ui.EmptyState{Icon: ui.IconFilter, Title: "No opportunity meets all of these filters", Text: "Take a filter away by its cross, or begin again with the whole list.",
+			Actions: []ui.Button{{Label: "Clear all filters", Href: listPath}}}
+	}
+	return ui.EmptyState{Icon: ui.IconDeal, Title: "No opportunities yet", Text: "Tandem mirrors the opportunities of Salesforce. They come with the first sync: connect Salesforce and start it under Connections.",
+		Actions: []ui.Button{{Label: "Go to Connections", Href: "/connections"}}}
+}
+
+// pager makes the addresses around a page. The page before is found by reading
+// backwards from where this one begins.
+func (o *opportunities) pager(ctx context.Context, l *listing, page workspace.Page, n int64) (*ui.Pager, error) {
+	p := &ui.Pager{To: len(page.Rows), Total: -1}
+	base := l.values()
+	if n <= countUpTo {
+		p.Total = int(n)
+	}
+	known := l.q.After == "" || l.at > 0
+	if known && len(page.Rows) > 0 {
+		p.From, p.To = l.at+1, l.at+len(page.Rows)
+	}
+	for _, size := range []int{25, 50, 100, 200} {
+		v := copied(base, "limit")
+		if size != 50 {
+			v.Set("limit", strconv.Itoa(size))
+		}
+		p.Sizes = append(p.Sizes, ui.Tab{Label: strconv.Itoa(size), Href: address(listPath, v), Active: size == l.limit()})
+	}
+	if page.Next != "" {
+		v := copied(base)
+		v.Set("after", page.Next)
+		if known {
+			v.Set("at", strconv.Itoa(l.at+len(page.Rows)))
+		}
+		p.NextHref = address(listPath, v)
+	}
+	if l.q.After == "" {
+		return p, nil
+	}
+	p.FirstHref, p.PrevHref = address(listPath, base), address(listPath, base)
+	back := l.q
+	back.Desc, back.Limit = !back.Desc, l.limit()
+	before, err := o.app.Workspace.List(ctx, back)
+	if err != nil {
+		return nil, err
+	}
+	// The last row read backwards is the one that the page before begins after.
+	if before.Next != "" {
+		v := copied(base)
+		v.Set("after", before.Next)
+		if l.at > l.limit() {
+			v.Set("at", strconv.Itoa(l.at-l.limit()))
+		}
+		p.PrevHref = address(listPath, v)
+	}
+	return p, nil
+}
+
+// filters makes the bar over the list or the board.
+func (o *opportunities) filters(ctx context.Context, path string, l *listing) (ui.FilterBar, error) {
+	c, err := o.filterChoices(ctx)
+	if err != nil {
+		return ui.FilterBar{}, err
+	}
+	v := l.values()
+	bar := ui.FilterBar{ID: "f", Action: path, Search: true, SearchValue: l.q.Text, SearchHint: "Opportunity or account", Keep: keptParams(v)}
+	if l.filtered() {
+		clear := url.Values{}
+		for _, name := range []string{"col", "limit", "sort"} {
+			if len(v[name]) > 0 {
+				clear[name] = v[name]
+			}
+		}
+		bar.ClearHref = address(path, clear)
+	}
+	many := func(name, label string, options []ui.Option) {
+		f := ui.Filter{Name: name, Label: label, Kind: ui.FilterMany, Options: options, RemoveHref: address(path, copied(v, name))}
+		var shown []string
+		for i := range options {
+			if slices.Contains(v[name], options[i].Value) {
+				f.Options[i].Selected = true
+				shown = append(shown, options[i].Label)
+			}
+		}
+		// A value that does not occur (any more) can still be in the address.
+		for _, s := range v[name] {
+			if !slices.ContainsFunc(options, func(x ui.Option) bool { return x.Value == s }) {
+				f.Options = append(f.Options, ui.Option{Value: s, Label: s, Selected: true})
+				shown = append(shown, s)
+			}
+		}
+		if len(shown) > 3 {
+			shown = append(shown[:2], fmt.Sprintf("%d more", len(shown)-2))
+		}
+		f.On, f.Shown = len(shown) > 0, strings.Join(shown, ", ")
+		bar.Filters = append(bar.Filters, f)
+	}
+	many("cloud", "Joint with", cloudOptions())
+	many("state", "Registration", stateOptions())
+	one := ui.Filter{Name: "open", Label: "Open or closed", Kind: ui.FilterOne, On: l.q.Open != "", RemoveHref: address(path, copied(v, "open"))}
+	for _, x := range []ui.Option{{Value: "open", Label: "Open"}, {Value: "closed", Label: "Closed"}, {Value: "won", Label: "Closed won"}} {
+		if x.Selected = x.Value == l.q.Open; x.Selected {
+			one.Shown = x.Label
+		}
+		one.Options = append(one.Options, x)
+	}
+	bar.Filters = append(bar.Filters, one)
+	many("stage", "Stage", sameOptions(c.Stages))
+	days := ui.Filter{Name: "close", Label: "Close date", Kind: ui.FilterDays, Value: string(l.q.CloseFrom), Value2: string(l.q.CloseTo), RemoveHref: address(path, copied(v, "close_from", "close_to"))}
+	switch {
+	case !l.q.CloseFrom.IsZero() && !l.q.CloseTo.IsZero():
+		days.On, days.Shown = true, days.Value+" to "+days.Value2
+	case !l.q.CloseFrom.IsZero():
+		days.On, days.Shown = true, "from "+days.Value
+	case !l.q.CloseTo.IsZero():
+		days.On, days.Shown = true, "until "+days.Value2
+	}
+	bar.Filters = append(bar.Filters, days)
+	owners := make([]ui.Option, 0, len(c.Owners))
+	for _, x := range c.Owners {
+		owners = append(owners, ui.Option{Value: x.Value, Label: x.Label})
+	}
+	many("owner", "Owner", owners)
+	many("geo", "Geo", sameOptions(c.Geos))
+	many("region", "Region", sameOptions(c.Regions))
+	many("segment", "Segment", sameOptions(c.Segments))
+	many("order_type", "Order type", sameOptions(c.Orders))
+	flat := copied(v, "view", "limit")
+	bar.Actions = []ui.Button{
+		{Label: "List", Icon: ui.IconList, IconOnly: true, Small: true, Variant: ui.VariantGhost, Href: address(listPath, copied(v, "by"))},
+		{Label: "Board", Icon: ui.IconBoard, IconOnly: true, Small: true, Variant: ui.VariantGhost, Href: address(boardPath, copied(v, "col", "limit", "view", "sort"))},
+	}
+	bar.Menus = []ui.Menu{{ID: "export", Button: ui.Button{Label: "Export", Icon: ui.IconDownload, Small: true, Variant: ui.VariantGhost}, Items: []ui.MenuItem{
+		{Label: "CSV, as shown", Icon: ui.IconDownload, Href: address(listPath+"/export.csv", flat)},
+		{Label: "Excel, as shown", Icon: ui.IconDownload, Href: address(listPath+"/export.xlsx", flat)},
+	}}}
+	return bar, nil
+}
+
+// filterChoices gives the values for the filters, at most choicesFor old.
+func (o *opportunities) filterChoices(ctx context.Context) (workspace.Choices, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.app.Clock.Now()
+	if !o.choicesAt.IsZero() && now.Sub(o.choicesAt) < choicesFor && len(o.choices.Stages) > 0 {
+		return o.choices, nil
+	}
+	c, err := o.app.Workspace.Choices(ctx)
+	if err != nil {
+		return c, err
+	}
+	o.choices, o.choicesAt = c, now
+	return c, nil
+}
+
+func sameOptions(values []string) []ui.Option {
+	out := make([]ui.Option, 0, len(values))
+	for _, s := range values {
+		out = append(out, ui.Option{Value: s, Label: s})
+	}
+	return out
+}
+
+func cloudOptions() []ui.Option {
+	var out []ui.Option
+	for _, c := range cloud.All() {
+		out = append(out, ui.Option{Value: string(c), Label: c.Label()})
+	}
+	return out
+}
+
+func stateOptions() []ui.Option {
+	var out []ui.Option
+	for _, s := range registration.States() {
+		out = append(out, ui.Option{Value: string(s), Label: s.Label()})
+	}
+	return out
+}
+
+// builtIn is a view that everybody has.
+type builtIn struct{ key, label, query string }
+
+// builtIns gives the views that everybody has, and the person's own deals if
+// they are a user of Salesforce.
+func (o *opportunities) builtIns(ctx context.Context) []builtIn {
+	p := fiscal.Default.Quarter(o.today())
+	out := []builtIn{
+		{"all", "All", ""},
+		{"open", "All open", "open=open"},
+		{"aws", "Joint with AWS", "cloud=aws"},
+		{"blocked", "Needs mending", "state=blocked"},
+		{"action", "Action required", "state=action_required"},
+		{"quarter", "Closing in " + p.String(), url.Values{"open": {"open"}, "close_from": {string(p.From)}, "close_to": {string(p.To)}}.Encode()},
+	}
+	if who := person(ctx); who.CRMID != nil && *who.CRMID != "" {
+		out = append(out, builtIn{"mine", "Mine", url.Values{"open": {"open"}, "owner": {*who.CRMID}}.Encode()})
+	}
+	return out
+}
+
+// views makes the row of views. The active one is the one that the address
+// names, or the one that shows the same.
+func (o *opportunities) views(ctx context.Context, l *listing) (ui.SavedViews, error) {
+	kept, err := o.app.Views.List(ctx, "opportunity")
+	if err != nil {
+		return ui.SavedViews{}, err
+	}
+	now := copied(l.values(), "view").Encode()
+	var out ui.SavedViews
+	active := -1
+	add := func(key, label, query string) {
+		v, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		same := v.Encode() == now
+		if key != "all" {
+			v.Set("view", key)
+		}
+		if l.view == key || l.view == "" && same && active < 0 {
+			active, out.Changed = len(out.Items), !same
+		}
+		out.Items = append(out.Items, ui.Tab{Label: label, Href: address(listPath, v), Count: -1})
+	}
+	for _, b := range o.builtIns(ctx) {
+		add(b.key, b.label, b.query)
+	}
+	for i := range kept {
+		add(kept[i].ID, viewLabel(&kept[i]), kept[i].Query)
+	}
+	if active >= 0 {
+		out.Items[active].Active = true
+	} else {
+		out.Changed = true
+	}
+	if authz.Require(ctx, authz.ActionSaveView) == nil {
+		out.SaveHref = address(listPath+"/views/new", l.values())
+	}
+	return out, nil
+}
+
+func viewLabel(v *view.View) string {
+	if !v.Mine {
+		return v.Name + " (shared)"
+	}
+	return v.Name
+}

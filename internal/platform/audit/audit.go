@@ -52,8 +52,10 @@ func Record(ctx context.Context, tx *db.Tx, action, subject string, detail any) 
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", action, err)
 	}
-	e := Entry{Seq: seq + 1, ID: id.New("aud"), At: tx.Now(), ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name,
-		Action: action, Subject: subject, Detail: string(text), PrevHash: prev}
+	e := Entry{
+		Seq: seq + 1, ID: id.New("aud"), At: tx.Now(), ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name,
+		Action: action, Subject: subject, Detail: string(text), PrevHash: prev,
+	}
 	e.Hash = e.digest()
 	if err := insert(ctx, tx, &e); err != nil {
 		return fmt.Errorf("audit %s: %w", action, err)
@@ -65,8 +67,10 @@ func Record(ctx context.Context, tx *db.Tx, action, subject string, detail any) 
 // length so that no two entries read alike.
 func (e *Entry) digest() string {
 	h := sha256.New()
-	for _, s := range []string{strconv.FormatInt(e.Seq, 10), e.ID, e.At.UTC().Format(time.RFC3339Nano), string(e.ActorKind), e.ActorID,
-		e.ActorName, e.Action, e.Subject, e.Detail, e.PrevHash} {
+	for _, s := range []string{
+		strconv.FormatInt(e.Seq, 10), e.ID, e.At.UTC().Format(time.RFC3339Nano), string(e.ActorKind), e.ActorID,
+		e.ActorName, e.Action, e.Subject, e.Detail, e.PrevHash,
+	} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return hex.EncodeToString(h.Sum(nil))

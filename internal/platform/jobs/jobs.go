@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -99,8 +100,10 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 // runs at a time. River's own default would count completed ones too, for as long
 // as they are kept: nothing could be planned twice a day.
 func Once() river.UniqueOpts {
-	return river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending,
-		rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}}
+	return river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending,
+		rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}}
 }
 
 // Client inserts, works and shows jobs.
@@ -245,8 +248,10 @@ type Failure struct {
 // States lists the states a job can be in, the live ones first.
 func States() []string {
 	var out []string
-	for _, s := range []rivertype.JobState{rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateAvailable,
-		rivertype.JobStateScheduled, rivertype.JobStateDiscarded, rivertype.JobStateCancelled, rivertype.JobStateCompleted} {
+	for _, s := range []rivertype.JobState{
+		rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateAvailable,
+		rivertype.JobStateScheduled, rivertype.JobStateDiscarded, rivertype.JobStateCancelled, rivertype.JobStateCompleted,
+	} {
 		out = append(out, string(s))
 	}
 	return out
@@ -299,7 +304,7 @@ func (c *Client) change(ctx context.Context, id int64, act func(context.Context,
 	}
 	row, err := act(ctx, id)
 	if errors.Is(err, rivertype.ErrNotFound) {
-		return Job{}, problem.NotFound("job", fmt.Sprint(id))
+		return Job{}, problem.NotFound("job", strconv.FormatInt(id, 10))
 	}
 	if isDuplicate(err) {
 		return Job{}, problem.Conflict("job_replaced", fmt.Sprintf("The same work as job %d waits or runs already", id))
@@ -326,8 +331,10 @@ func (c *Client) Unfinished(ctx context.Context, kinds []string, until time.Time
 }
 
 func toJob(j *rivertype.JobRow) Job {
-	out := Job{ID: j.ID, Kind: j.Kind, State: string(j.State), Queue: j.Queue, Args: string(j.EncodedArgs), Attempt: j.Attempt,
-		MaxAttempts: j.MaxAttempts, CreatedAt: j.CreatedAt, ScheduledAt: j.ScheduledAt, Errors: []Failure{}}
+	out := Job{
+		ID: j.ID, Kind: j.Kind, State: string(j.State), Queue: j.Queue, Args: string(j.EncodedArgs), Attempt: j.Attempt,
+		MaxAttempts: j.MaxAttempts, CreatedAt: j.CreatedAt, ScheduledAt: j.ScheduledAt, Errors: []Failure{},
+	}
 	if j.AttemptedAt != nil {
 		out.AttemptedAt = *j.AttemptedAt
 	}
@@ -347,7 +354,7 @@ func (c *Client) Get(ctx context.Context, id int64) (Job, error) {
 	}
 	row, err := c.river.JobGet(ctx, id)
 	if errors.Is(err, rivertype.ErrNotFound) {
-		return Job{}, problem.NotFound("job", fmt.Sprint(id))
+		return Job{}, problem.NotFound("job", strconv.FormatInt(id, 10))
 	}
 	if err != nil {
 		return Job{}, fmt.Errorf("job %d: %w", id, err)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxStatement is Salesforce's bound on the length of a statement in
@@ -25,7 +26,7 @@ type parser struct {
 // no comments, no FOR UPDATE (those are Apex). An error is always an *Error
 // with the code MALFORMED_QUERY.
 func Parse(src string) (*Query, error) {
-	if len(src) > maxStatement {
+	if len(src) > maxStatement && utf8.RuneCountInString(src) > maxStatement {
 		return nil, &Error{Code: CodeMalformedQuery, Message: "SOQL statements cannot be longer than 100000 characters."}
 	}
 	toks, err := lex(src)

@@ -1,0 +1,145 @@
+package workspace
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	"github.com/tandem-cosell/tandem/internal/base/clock"
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
+	"github.com/tandem-cosell/tandem/internal/domain/view"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+	"github.com/tandem-cosell/tandem/internal/platform/db/dbtest"
+	"github.com/tandem-cosell/tandem/internal/platform/schema"
+)
+
+// guarded is a use case that a person can call, and what it needs.
+type guarded struct {
+	action authz.Action
+	call   func(ctx context.Context) error
+}
+
+// unguarded are the methods that no person calls on their own behalf: flows and
+// jobs call them as Tandem, or they answer who somebody is.
+var unguarded = map[string]bool{
+	"team.HasUsers": true, "team.Person": true, "team.SignIn": true, "team.ActorOfToken": true,
+	"opportunity.Matcher": true, "opportunity.DecideAll": true,
+	"registration.Advance": true, "registration.Deal": true, "registration.Dirty": true, "registration.Portal": true,
+	"registration.Reconsider": true, "registration.RefreshSolutions": true, "registration.Written": true,
+	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true,
+	"connection.Report": true, "connection.Usage": true,
+}
+
+func TestEveryUseCaseAsksWhoActs(t *testing.T) {
+	t.Parallel()
+	d := dbtest.SQLite(t, schema.Migrations())
+	c := clock.System{}
+	people, accounts, opps := team.NewService(d, c), account.NewService(d), opportunity.NewService(d, c)
+	regs, acts, conns := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), connection.NewService(d, c)
+	views, work := view.NewService(d, c), NewService(d, c)
+	yes := true
+	cases := map[string]guarded{
+		"team.CreateUser": {authz.ActionManagePeople, func(ctx context.Context) error {
+			_, _, err := people.CreateUser(ctx, team.NewUser{Name: "A", Email: "a@example.com", Level: authz.LevelReader})
+			return err
+		}},
+		"team.SetPassword": {authz.ActionManagePeople, func(ctx context.Context) error { _, err := people.SetPassword(ctx, "a@example.com", ""); return err }},
+		"team.SetLevel":    {authz.ActionManagePeople, func(ctx context.Context) error { return people.SetLevel(ctx, "a@example.com", authz.LevelReader) }},
+		"team.Disable":     {authz.ActionManagePeople, func(ctx context.Context) error { return people.Disable(ctx, "a@example.com") }},
+		"team.Users":       {authz.ActionManagePeople, func(ctx context.Context) error { _, err := people.Users(ctx); return err }},
+		"team.People":      {authz.ActionRead, func(ctx context.Context) error { _, err := people.People(ctx); return err }},
+		"team.CreateToken": {authz.ActionOwnToken, func(ctx context.Context) error { _, _, err := people.CreateToken(ctx, "x", nil, 0); return err }},
+		"team.Tokens":      {authz.ActionOwnToken, func(ctx context.Context) error { _, err := people.Tokens(ctx); return err }},
+		"team.RevokeToken": {authz.ActionOwnToken, func(ctx context.Context) error { return people.RevokeToken(ctx, "x") }},
+		"account.Get":      {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.Get(ctx, "x"); return err }},
+		"account.List":     {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.List(ctx, "", "", 1); return err }},
+		"opportunity.Get":  {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Get(ctx, "x"); return err }},
+		"opportunity.Team": {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Team(ctx, &opportunity.Opportunity{}); return err }},
+		"opportunity.Rule": {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Rule(ctx); return err }},
+		"opportunity.Preview": {authz.ActionChangeSettings, func(ctx context.Context) error {
+			_, err := opps.Preview(ctx, opportunity.DefaultJointRule())
+			return err
+		}},
+		"opportunity.SetRule":          {authz.ActionChangeSettings, func(ctx context.Context) error { return opps.SetRule(ctx, opportunity.DefaultJointRule(), 0) }},
+		"opportunity.MarkJoint":        {authz.ActionMarkJoint, func(ctx context.Context) error { return opps.MarkJoint(ctx, "x", cloud.AWS, &yes, "why") }},
+		"registration.Get":             {authz.ActionRead, func(ctx context.Context) error { _, err := regs.Get(ctx, "x"); return err }},
+		"registration.Views":           {authz.ActionRead, func(ctx context.Context) error { _, err := regs.Views(ctx, "x"); return err }},
+		"registration.Solutions":       {authz.ActionRead, func(ctx context.Context) error { _, err := regs.Solutions(ctx, cloud.AWS); return err }},
+		"registration.Defaults":        {authz.ActionRead, func(ctx context.Context) error { _, _, err := regs.Defaults(ctx); return err }},
+		"registration.SetDefaults":     {authz.ActionChangeSettings, func(ctx context.Context) error { return regs.SetDefaults(ctx, registration.DefaultSolutions{}, 0) }},
+		"registration.Register":        {authz.ActionRegister, func(ctx context.Context) error { _, _, err := regs.Register(ctx, "x", cloud.AWS, true); return err }},
+		"registration.ChooseSolutions": {authz.ActionRegister, func(ctx context.Context) error { _, err := regs.ChooseSolutions(ctx, "x", nil, 0); return err }},
+		"activity.OfOpportunity":       {authz.ActionRead, func(ctx context.Context) error { _, err := acts.OfOpportunity(ctx, "x"); return err }},
+		"activity.Retry":               {authz.ActionRegister, func(ctx context.Context) error { return acts.Retry(ctx, "x") }},
+		"connection.List":              {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
+		"view.List":                    {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
+		"view.Save":                    {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},
+		"view.Delete":                  {authz.ActionSaveView, func(ctx context.Context) error { return views.Delete(ctx, "x") }},
+		"workspace.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := work.List(ctx, Query{}); return err }},
+		"workspace.Count":              {authz.ActionRead, func(ctx context.Context) error { _, err := work.Count(ctx, Query{}, 1); return err }},
+		"workspace.Board":              {authz.ActionRead, func(ctx context.Context) error { _, err := work.Board(ctx, Query{}, GroupStage); return err }},
+		"workspace.Choices":            {authz.ActionRead, func(ctx context.Context) error { _, err := work.Choices(ctx); return err }},
+		"workspace.Search":             {authz.ActionRead, func(ctx context.Context) error { _, err := work.Search(ctx, "x", 1); return err }},
+		"workspace.Registrations":      {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
+		"workspace.Today":              {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, ""); return err }},
+		"workspace.Summary":            {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
+	}
+	known := map[string]bool{}
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "connection": conns, "view": views, "workspace": work} {
+		typ := reflect.TypeOf(service)
+		for i := range typ.NumMethod() {
+			name := room + "." + typ.Method(i).Name
+			known[name] = true
+			if _, ok := cases[name]; ok == unguarded[name] {
+				t.Errorf("%s must stand in the table of guarded use cases or in that of unguarded ones", name)
+			}
+		}
+	}
+	refused := func(err error) bool {
+		return problem.Is(err, problem.KindForbidden) || problem.Is(err, problem.KindUnauthorized)
+	}
+	for name, g := range cases {
+		if !known[name] {
+			t.Errorf("there is no %s", name)
+		}
+		if err := g.call(t.Context()); !problem.Is(err, problem.KindUnauthorized) {
+			t.Errorf("%s with nobody signed in: %v", name, err)
+		}
+		for _, level := range authz.Levels() {
+			a := authz.Actor{Kind: authz.KindPerson, ID: "usr_1", Name: "Ada", Level: level}
+			may, err := authz.May(a, g.action)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.call(authz.With(t.Context(), a)); refused(err) == may {
+				t.Errorf("%s by a %s: %v, but the policies say %v", name, level, err, may)
+			}
+		}
+		bot := authz.Actor{Kind: authz.KindIntegration, ID: "usr_1", Name: "Bot", Level: authz.LevelSeniorDirector, Scopes: []string{"read"}}
+		if err := g.call(authz.With(t.Context(), bot)); refused(err) != (g.action.Scope() != "read") {
+			t.Errorf("%s by a token that may only read: %v", name, err)
+		}
+		bot.Scopes = []string{}
+		if err := g.call(authz.With(t.Context(), bot)); !problem.Is(err, problem.KindForbidden) {
+			t.Errorf("%s by a token without a scope: %v", name, err)
+		}
+	}
+	// A reader may keep views and tokens of their own, and else only look.
+	for name, g := range cases {
+		switch g.action {
+		case authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken:
+			continue
+		}
+		reader := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_2", Name: "Rea", Level: authz.LevelReader})
+		if err := g.call(reader); !problem.Is(err, problem.KindForbidden) {
+			t.Errorf("a reader may %s: %v", name, err)
+		}
+	}
+}

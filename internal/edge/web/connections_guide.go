@@ -1,0 +1,185 @@
+package web
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+)
+
+// guide is what a person should know about one outside system: what Tandem does
+// there and how it is connected.
+type guide struct {
+	absent   string // what it means that it is not connected
+	taken    string // the noun of what a sync takes
+	steps    []string
+	settings []guideSetting
+	deeds    []guideDeed
+	// metadata is what the system has to have for Tandem to write to it.
+	metadata []guideMetadata
+	mend     []string // what to look at when it does not answer
+}
+
+type guideSetting struct {
+	name, what string
+	secret     bool
+}
+
+type guideDeed struct {
+	what   string
+	names  []string // the system's own names, verbatim
+	writes bool
+}
+
+type guideMetadata struct {
+	object, externalID string
+	fields             []string
+}
+
+func (g guide) took(n int64) string { return counted(int(n), g.taken) + " in the last read" }
+
+// env gives the environment variable of a setting: "salesforce-url" is
+// TANDEM_SALESFORCE_URL.
+func (s guideSetting) env() string {
+	return "TANDEM_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+func (d guideDeed) badge() ui.Badge {
+	if d.writes {
+		return ui.Badge{Text: "Writes", Icon: ui.IconUp, Tone: ui.ToneInfo}
+	}
+	return ui.Badge{Text: "Reads", Icon: ui.IconDown}
+}
+
+var guides = map[string]guide{
+	salesforceID: {
+		absent: "Tandem has no address and credentials of your organisation, so no opportunity can be read. Open it to see what to set.",
+		taken:  "changed record",
+		steps: []string{
+			"In Salesforce Setup, make an External Client App with the OAuth client credentials flow, and let it run as a user of its own.",
+			"Give that user the permissions to read what is listed here, and to write the objects of Tandem.",
+			"Set the address, the consumer key and the consumer secret, then start Tandem again.",
+			"Run “tandem doctor” on the server: it names every object and field that is missing.",
+		},
+		settings: []guideSetting{
+			{"salesforce-url", "My Domain address, https://NAME.my.salesforce.com", false},
+			{"salesforce-client-id", "Consumer key of the External Client App", false},
+			{"salesforce-client-secret", "Consumer secret, for the client credentials flow", true},
+			{"salesforce-username", "User name, for the JWT bearer flow instead of a secret", false},
+			{"salesforce-key-file", "PEM file with the private key, for the JWT bearer flow", false},
+		},
+		deeds: []guideDeed{
+			{"People, so that owners and sellers have names and addresses", []string{"User"}, false},
+			{"Accounts with address, domain, industry and segment", []string{"Account"}, false},
+			{"Opportunities with stage, amount, close date and the partner fields of the joint rule", []string{"Opportunity"}, false},
+			{"Who sells, and who buys", []string{"OpportunityTeamMember", "OpportunityContactRole"}, false},
+			{"One record for each opportunity and cloud, found again by its key", []string{"CoSell_Registration__c"}, true},
+			{"Each co-sell event as a completed task on the opportunity, exactly once", []string{"Task"}, true},
+		},
+		metadata: salesforceMetadata(),
+		mend: []string{
+			"Does the address of the organisation open in a browser?",
+			"Is the External Client App enabled, and is its user active and allowed to use the API?",
+			"Was the consumer secret changed? Set the new one and start Tandem again.",
+			"“tandem doctor” on the server makes the same calls and names what is refused.",
+		},
+	},
+	"aws": {
+		absent: "Tandem has no credentials for Partner Central, so joint deals are found but not registered there. Open it to see what to set.",
+		taken:  "solution",
+		steps: []string{
+			"Link your AWS account to Partner Central, and make an IAM role or user for Tandem.",
+			"Allow it the actions that are listed here (prefix partnercentral:), for the catalog that you use.",
+			"Set the access key id and the secret access key, then start Tandem again. Try with the catalog Sandbox first.",
+			"Choose the solutions that are linked to each deal under Settings, Default solutions.",
+		},
+		settings: []guideSetting{
+			{"aws-access-key-id", "Access key id of the IAM identity", false},
+			{"aws-secret-access-key", "Its secret access key", true},
+			{"aws-session-token", "Session token, for temporary credentials", true},
+			{"aws-catalog", "AWS for the real thing, Sandbox to try", false},
+			{"aws-company", "Our company's name, as the customer's expected spend names it", false},
+			{"aws-use-case", "Customer use case of our product, in AWS's words", false},
+			{"aws-writes-per-second", "Write quota of the account", false},
+			{"aws-reads-per-second", "Read quota of the account", false},
+		},
+		deeds: []guideDeed{
+			{"The record of each registration, what AWS says of it, and its sellers", []string{"GetOpportunity", "GetAwsOpportunitySummary"}, false},
+			{"Whether a deal was registered when an answer got lost", []string{"ListOpportunities"}, false},
+			{"How far a submission is", []string{"ListEngagementFromOpportunityTasks"}, false},
+			{"Your solutions", []string{"ListSolutions"}, false},
+			{"Each joint deal that passes all checks, once", []string{"CreateOpportunity"}, true},
+			{"The solutions of a deal", []string{"AssociateOpportunity"}, true},
+			{"Handing a deal to AWS for review, which makes an engagement", []string{"StartEngagementFromOpportunityTask", "CreateEngagement", "CreateResourceSnapshot", "CreateResourceSnapshotJob", "CreateEngagementInvitation", "SubmitOpportunity"}, true},
+		},
+		mend: []string{
+			"Is the access key active, and does its clock agree with the server's to within five minutes?",
+			"Does its policy allow the actions that are listed here, for this catalog?",
+			"Is the AWS account still linked to Partner Central?",
+			"“tandem doctor” on the server makes the same calls and names what is refused.",
+		},
+	},
+	"azure": {
+		absent: "This version has no connector for Partner Center yet. Deals that are joint with Microsoft Azure are found and shown, but not registered there.",
+		taken:  "solution",
+	},
+	"gcp": {
+		absent: "This version has no connector for Google's partner portal yet. Deals that are joint with Google Cloud are found and shown, but not registered there.",
+		taken:  "solution",
+	},
+}
+
+// salesforceMetadata is what `tandem doctor` looks for: the objects and fields
+// of Tandem's own that the organisation has to have.
+func salesforceMetadata() []guideMetadata {
+	var out []guideMetadata
+	for _, n := range salesforce.Needs() {
+		if len(n.Write) > 0 {
+			out = append(out, guideMetadata{object: n.Object, externalID: n.ExternalID, fields: n.Write})
+		}
+	}
+	return out
+}
+
+func deedRows(g guide) []ui.Row {
+	var out []ui.Row
+	for _, d := range g.deeds {
+		out = append(out, ui.Row{Name: d.what, Cells: []templ.Component{ui.Text(d.what), d.badge(), codes(d.names)}})
+	}
+	return out
+}
+
+func settingFacts(g guide) []ui.Fact {
+	var out []ui.Fact
+	for _, s := range g.settings {
+		out = append(out, ui.Fact{Label: "--" + s.name, Value: settingValue(s)})
+	}
+	return out
+}
+
+func healthFacts(v connectionView) []ui.Fact {
+	c := v.c
+	facts := []ui.Fact{{Label: "State", Value: healthBadge(c.Status)}}
+	if c.Status == connection.StatusNotConnected {
+		return facts
+	}
+	facts = append(facts, ui.Fact{Label: "Where", Value: ui.Text(c.Detail)}, ui.Fact{Label: "Last check", Value: ui.Time{At: c.CheckedAt, Style: ui.TimeAgo}},
+		ui.Fact{Label: "Last read", Value: ui.Time{At: c.SyncedAt, Style: ui.TimeAgo}}, ui.Fact{Label: "Taken", Value: ui.Text(counted(int(c.Records), v.guide.taken))})
+	if !c.FailedAt.IsZero() {
+		facts = append(facts, ui.Fact{Label: "Last failure", Value: ui.Time{At: c.FailedAt, Style: ui.TimeAgo}})
+	}
+	return facts
+}
+
+func connectTitle(v connectionView) string {
+	if v.c.Status == connection.StatusNotConnected {
+		return "How to connect"
+	}
+	return "How it is connected"
+}
+
+func stepNumber(i int) string { return strconv.Itoa(i+1) + ". " }
