@@ -6,6 +6,7 @@
 // CONTROL_URL (the sandbox's address, with or without /_control).
 // Prints one line per passed check; exits with 1 at the first that fails.
 import jsforce from 'jsforce';
+import { edges } from './salesforce-edges.mjs';
 
 const env = (name, fallback) => {
   const value = process.env[name] ?? fallback;
@@ -44,12 +45,12 @@ const move = async (path, body) => {
 };
 
 const oauth2 = new jsforce.OAuth2({ loginUrl: url, clientId, clientSecret });
-const connect = () => new jsforce.Connection({ oauth2, loginUrl: url, instanceUrl: url, version: '67.0', maxRequest: 5 });
+const connect = (version) => new jsforce.Connection({ oauth2, loginUrl: url, instanceUrl: url, maxRequest: 5, ...(version && { version }) });
 const signIn = async (conn) => {
   await conn.authorize({ grant_type: 'client_credentials' });
   return conn;
 };
-const conn = connect();
+const conn = connect('67.0');
 let account;
 let opportunity;
 
@@ -162,6 +163,7 @@ check('deletes records', async () => {
   same(results.filter((r) => r.success).length, gone.length, 'deleted');
   await refused(() => conn.sobject('CoSell_Registration__c').retrieve(gone[0].Id), 'ENTITY_IS_DELETED');
 });
+edges({ check, same, refused, connect, signIn, conn, run });
 check('is told of an expired session and signs in again', async () => {
   await move('sessions/expire');
   const res = await fetch(`${url}/services/data/v67.0/limits`, { headers: { Authorization: `Bearer ${conn.accessToken}` } });

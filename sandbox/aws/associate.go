@@ -112,5 +112,5 @@ func (x *tx) relate(o *opportunity, kind string, ids []string) {
 	x.touch(o)
 	x.follow(o)
 	x.put(o)
-	x.emitOpportunity("Opportunity Updated", o)
+	x.updated(o)
 }

@@ -24,6 +24,11 @@ import (
 //	GET, POST /_control/entities          the same with "type", for Marketplace offers, products and solutions
 //	GET  /_control/events?after=ID&n=     outgoing events, oldest first
 //	GET, POST /_control/quotas            {"off","writes_per_second",…}
+//	GET  /_control/engagements            engagements, invitations and snapshot jobs
+//	POST /_control/refer                  AWS invites us: see referral; {} invents everything
+//	POST /_control/engagement-update      {"engagement","title","description","context","type","payload"}: AWS changes an engagement
+//	POST /_control/invitation             {"invitation","decision","reason"}: the receiver answers, or it expires
+//	GET, POST, DELETE /_control/webhook   where events go: see hookConfig
 func (s *Server) registerControl(mux *http.ServeMux) {
 	kit.Control{Clock: s.opt.Clock, Faults: s.opt.Faults, Recorder: s.recorder, Moved: s.settleNow}.Register(mux)
 	mux.HandleFunc("GET /_control/opportunities", s.controlOpportunities)
@@ -37,6 +42,16 @@ func (s *Server) registerControl(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_control/events", s.controlEvents)
 	mux.HandleFunc("GET /_control/quotas", func(w http.ResponseWriter, _ *http.Request) { s.answerQuotas(w) })
 	mux.HandleFunc("POST /_control/quotas", s.controlQuotas)
+	mux.HandleFunc("GET /_control/engagements", s.controlShared)
+	mux.HandleFunc("POST /_control/refer", s.controlRefer)
+	mux.HandleFunc("POST /_control/engagement-update", s.controlEngagement)
+	mux.HandleFunc("POST /_control/invitation", s.controlInvitation)
+	mux.HandleFunc("POST /_control/webhook", s.controlWebhook)
+	mux.HandleFunc("GET /_control/webhook", func(w http.ResponseWriter, _ *http.Request) { kit.AnswerControl(w, http.StatusOK, s.webhook.show()) })
+	mux.HandleFunc("DELETE /_control/webhook", func(w http.ResponseWriter, _ *http.Request) {
+		s.webhook.stop()
+		kit.AnswerControl(w, http.StatusOK, s.webhook.show())
+	})
 	mux.HandleFunc("/_control/", func(w http.ResponseWriter, r *http.Request) {
 		kit.RefuseControl(w, http.StatusNotFound, fmt.Errorf("there is no control page %s %s", r.Method, r.URL.Path))
 	})
@@ -157,7 +172,7 @@ func (s *Server) controlAWSUpdate(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		if o.Engagement.ID == "" {
+		if o.Involvement == "" {
 			return nil, refuseControl(http.StatusConflict, "the opportunity was not submitted: AWS has no side of it")
 		}
 		var errs []fieldError
@@ -184,7 +199,7 @@ func (s *Server) controlAWSUpdate(w http.ResponseWriter, r *http.Request) {
 		}
 		x.touch(o)
 		x.put(o)
-		x.emitOpportunity("Opportunity Updated", o)
+		x.updated(o)
 		return o, nil
 	})
 }
@@ -218,7 +233,7 @@ func (s *Server) controlEdit(w http.ResponseWriter, r *http.Request) {
 		x.touch(o)
 		x.follow(o)
 		x.put(o)
-		x.emitOpportunity("Opportunity Updated", o)
+		x.updated(o)
 		return o, nil
 	})
 }

@@ -39,41 +39,66 @@ func (x *tx) emitOpportunity(detailType string, o *opportunity) {
 	})
 }
 
-// emitEngaged emits what a first submission causes, in the documented order;
-// the update of the opportunity itself comes after.
-func (x *tx) emitEngaged(o *opportunity) {
-	e := o.Engagement
-	engagementARN := x.arn(o.Catalog, "engagement", e.ID)
+// updated says that an opportunity changed: first what the snapshot jobs make of
+// it, then the event of the opportunity itself.
+func (x *tx) updated(o *opportunity) {
+	x.refresh(o)
+	x.emitOpportunity("Opportunity Updated", o)
+}
+
+func (x *tx) engagementARN(catalog, id string) string { return x.arn(catalog, "engagement", id) }
+
+func (x *tx) emitEngagementCreated(e *engagement) {
 	x.emit("0", "Engagement Created", nil, map[string]any{
-		"catalog": o.Catalog,
+		"catalog": e.Catalog,
 		"engagement": map[string]any{
-			"engagementArn": engagementARN, "engagementId": e.ID, "CreatedAt": x.now.Format(time.RFC3339),
-			"CreatedBy": x.s.opt.AccountID, "ContextTypes": []string{"CustomerProject"},
-		},
-	})
-	x.emit("0", "Engagement Member Added", []string{engagementARN}, map[string]any{
-		"catalog": o.Catalog, "engagement": map[string]any{"id": e.ID},
-		"engagementMember": map[string]any{"accountId": "AWS", "companyName": "AWS"},
-	})
-	x.emitSnapshot(o)
-	invitationARN := x.arn(o.Catalog, "engagement-invitation", e.InvitationID)
-	x.emit("0", "Engagement Invitation Created", []string{invitationARN}, map[string]any{
-		"schemaVersion": "1", "catalog": o.Catalog,
-		"engagementInvitation": map[string]any{
-			"arn": invitationARN, "id": e.InvitationID, "engagementId": e.ID, "senderAccountId": x.s.opt.AccountID,
-			"receiverAccountId": "AWS", "senderCompanyName": x.s.opt.CompanyName,
-			"expirationDate": x.now.Add(invitationLife).Format(time.RFC3339), "participantType": "Sender", "payloadType": "OpportunityInvitation",
+			"engagementArn": x.engagementARN(e.Catalog, e.ID), "engagementId": e.ID, "CreatedAt": e.Created.Format(time.RFC3339),
+			"CreatedBy": e.CreatedBy, "ContextTypes": e.contextTypes(),
 		},
 	})
 }
 
-func (x *tx) emitSnapshot(o *opportunity) {
+func (x *tx) emitEngagementUpdated(e *engagement) {
+	x.emit("0", "Engagement Updated", nil, map[string]any{
+		"catalog": e.Catalog,
+		"engagement": map[string]any{
+			"engagementArn": x.engagementARN(e.Catalog, e.ID), "engagementId": e.ID, "LastModifiedAt": e.Modified.Format(time.RFC3339),
+			"LastModifiedBy": e.ModifiedBy, "ContextTypes": e.contextTypes(),
+		},
+	})
+}
+
+func (x *tx) emitMember(e *engagement, p party) {
+	x.emit("0", "Engagement Member Added", []string{x.engagementARN(e.Catalog, e.ID)}, map[string]any{
+		"catalog": e.Catalog, "engagement": map[string]any{"id": e.ID},
+		"engagementMember": map[string]any{"accountId": p.Account, "companyName": p.Company},
+	})
+}
+
+func (x *tx) emitSnapshot(s *snapshot, catalog string) {
 	x.emit("0", "Engagement Resource Snapshot Created", nil, map[string]any{
-		"catalog": o.Catalog,
+		"catalog": catalog,
 		"resourceSnapshot": map[string]any{
-			"arn":          x.arn(o.Catalog, "engagement", o.Engagement.ID) + "/resource/Opportunity/" + o.ID + "/template/OpportunitySummary",
-			"engagementId": o.Engagement.ID, "resourceType": "Opportunity", "resourceId": o.ID, "createdBy": x.s.opt.AccountID,
-			"targetMemberAccounts": []string{"AWS"}, "resourceSnapshotTemplateName": "OpportunitySummary",
+			"arn": x.snapshotARN(catalog, s), "engagementId": s.Engagement, "resourceType": resourceOpportunity, "resourceId": s.Resource,
+			"createdBy": s.CreatedBy, "targetMemberAccounts": s.Targets, "resourceSnapshotTemplateName": s.Template,
+		},
+	})
+}
+
+// emitInvitation emits "Engagement Invitation " and what happened. The
+// participant type is this account's.
+func (x *tx) emitInvitation(what string, i *invitation) {
+	side := "Receiver"
+	if i.Sender.Account == x.s.opt.AccountID {
+		side = "Sender"
+	}
+	arn := x.arn(i.Catalog, "engagement-invitation", i.ID)
+	x.emit("0", "Engagement Invitation "+what, []string{arn}, map[string]any{
+		"schemaVersion": "1", "catalog": i.Catalog,
+		"engagementInvitation": map[string]any{
+			"arn": arn, "id": i.ID, "engagementId": i.Engagement, "senderAccountId": i.Sender.Account,
+			"receiverAccountId": i.Receiver.Account, "senderCompanyName": i.Sender.Company,
+			"expirationDate": i.Expires.Format(time.RFC3339), "participantType": side, "payloadType": i.Kind,
 		},
 	})
 }

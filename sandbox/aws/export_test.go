@@ -40,3 +40,14 @@ func AnswerViolations(operation string, raw []byte) []string {
 	}
 	return out
 }
+
+// OperationsNotOffered names the model's operations that have no handler.
+func OperationsNotOffered() []string {
+	var out []string
+	for name := range awsselling.Model().Operations {
+		if operations[name] == nil {
+			out = append(out, name)
+		}
+	}
+	return out
+}

@@ -30,6 +30,8 @@ const (
 	typeInternal      = "InternalServerException"
 	typeThrottling    = "ThrottlingException"
 	typeConflict      = "ConflictException"
+	typeAccessDenied  = "AccessDeniedException"
+	typeQuota         = "ServiceQuotaExceededException"
 	typeNotFound      = "ResourceNotFoundException"
 	typeValidation    = "ValidationException"
 	typeUnknownOp     = "UnknownOperationException"
@@ -59,7 +61,7 @@ func (f *fault) body(namespace string) []byte {
 	// Common errors of the front door carry "message", modelled ones "Message".
 	out := map[string]any{"__type": f.Type, "message": f.Message}
 	switch f.Type {
-	case typeValidation, typeConflict, typeNotFound, typeThrottling, typeInternal, "AccessDeniedException", "ServiceQuotaExceededException":
+	case typeValidation, typeConflict, typeNotFound, typeThrottling, typeInternal, typeAccessDenied, typeQuota:
 		out = map[string]any{"__type": namespace + "#" + f.Type, "Message": f.Message}
 	}
 	if f.Reason != "" {
@@ -97,4 +99,12 @@ func throttled(message string) *fault {
 
 func internal() *fault {
 	return &fault{Status: http.StatusInternalServerError, Type: typeInternal, Message: "An internal error occurred. Try again."}
+}
+
+func accessDenied(message string) *fault {
+	return &fault{Status: http.StatusBadRequest, Type: typeAccessDenied, Message: message}
+}
+
+func quotaExceeded(message string) *fault {
+	return &fault{Status: http.StatusBadRequest, Type: typeQuota, Message: message}
 }

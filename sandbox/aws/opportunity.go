@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 )
@@ -33,23 +32,17 @@ func partnerDoc(in doc) doc {
 }
 
 func (x *tx) createOpportunity(in doc) (doc, *fault) {
-	old, fresh, f := x.repeat("CreateOpportunity", in)
-	if f != nil {
-		return nil, f
-	}
-	if old != nil {
-		var answer doc
-		if err := json.Unmarshal(old.Answer, &answer); err != nil {
-			return nil, internal()
-		}
-		return answer, nil
-	}
+	return x.once("CreateOpportunity", in, func() (doc, *fault) { return x.makeOpportunity(in) })
+}
+
+func (x *tx) makeOpportunity(in doc) (doc, *fault) {
 	catalog := in.str("Catalog")
 	d := partnerDoc(in)
 	errs := x.s.wrongValues(d, x.now, true)
 	if catalog == CatalogAWS && in.str("Origin") != "" && in.str("Origin") != "Partner Referral" {
 		errs = append(errs, fieldError{"Origin", `must be "Partner Referral" in the AWS catalog`, codeValue})
 	}
+	errs = append(errs, otherTooLate(d)...)
 	if rs := in.str("LifeCycle", "ReviewStatus"); rs != "" && rs != statusPending {
 		errs = append(errs, fieldError{"LifeCycle.ReviewStatus", `must be "Pending Submission" when an opportunity is created`, codeValue})
 	}
@@ -67,18 +60,13 @@ func (x *tx) createOpportunity(in doc) (doc, *fault) {
 	x.noteNextSteps(o, "")
 	x.put(o)
 	x.emitOpportunity("Opportunity Created", o)
-	if tags := in.list("Tags"); len(tags) > 0 {
-		t, f := tagMap(tags)
-		if f != nil {
-			return nil, f
-		}
-		x.out.Tags = append(x.out.Tags, tagging{x.arn(catalog, "opportunity", o.ID), t})
+	if f := x.tagNew(in, x.arn(catalog, "opportunity", o.ID)); f != nil {
+		return nil, f
 	}
 	answer := doc{"Id": o.ID, "LastModifiedDate": stamp(o.Modified)}
 	if p := d.str("PartnerOpportunityIdentifier"); p != "" {
 		answer["PartnerOpportunityIdentifier"] = p
 	}
-	x.keep(fresh, answer)
 	return answer, nil
 }
 
@@ -175,13 +163,9 @@ func (x *tx) updateOpportunity(in doc) (doc, *fault) {
 		// "After updates, the opportunity re-enters the validation phase."
 		x.submit(o, o.Involvement, o.Visibility)
 	}
-	if o.Engagement.ID != "" && len(changed) > 0 {
-		o.Engagement.Revision++
-		x.emitSnapshot(o)
-	}
 	x.follow(o)
 	x.put(o)
-	x.emitOpportunity("Opportunity Updated", o)
+	x.updated(o)
 	return doc{"Id": o.ID, "LastModifiedDate": stamp(o.Modified)}, nil
 }
 
@@ -193,6 +177,7 @@ func (x *tx) simulateReview(o *opportunity, in doc, status string) {
 	if status == statusApproved {
 		x.engageAWS(o)
 	}
+	x.answerForAWS(o)
 }
 
 // assignOpportunity makes a partner user the owner. The owner shows in the
@@ -215,6 +200,6 @@ func (x *tx) assignOpportunity(in doc) (doc, *fault) {
 	o.Team = team[:min(len(team), 10)]
 	x.touch(o)
 	x.put(o)
-	x.emitOpportunity("Opportunity Updated", o)
+	x.updated(o)
 	return nil, nil
 }

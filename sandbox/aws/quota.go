@@ -1,8 +1,11 @@
 package aws
 
 import (
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/tandem-cosell/tandem/facts/awsselling"
 )
 
 // Quotas are the service's published limits (AWS Partner Central quotas page):
@@ -40,6 +43,14 @@ type meter struct {
 	quotas Quotas
 	writes window
 	reads  window
+	own    map[string]*window // of operations with a rate of their own
+}
+
+// ownRates are the operations that the quotas page gives a rate of their own; it
+// names no count in 24 hours for them.
+var ownRates = map[string]float64{
+	"CreateEngagement": 15, "StartProspectingFromEngagementTask": 2,
+	"GetProspectingFromEngagementTask": 100, "ListProspectingFromEngagementTasks": 50,
 }
 
 type window struct {
@@ -48,26 +59,32 @@ type window struct {
 	day    []time.Time // times of the last 24 h, oldest first
 }
 
-func newMeter(q Quotas) *meter { return &meter{quotas: q.withDefaults()} }
+func newMeter(q Quotas) *meter { return &meter{quotas: q.withDefaults(), own: map[string]*window{}} }
 
-// take counts one request, or says why it is refused.
-func (m *meter) take(write bool, machine, sandbox time.Time) *fault {
+// take counts one request, or says why it is refused. A day's count that is used
+// up is a ServiceQuotaExceededException where the model has one for the
+// operation, else a ThrottlingException.
+func (m *meter) take(op awsselling.Operation, machine, sandbox time.Time) *fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.quotas.Off {
 		return nil
 	}
+	if rate := ownRates[op.Name]; rate > 0 {
+		w := m.own[op.Name]
+		if w == nil {
+			w = &window{}
+			m.own[op.Name] = w
+		}
+		if !w.spend(rate, machine) {
+			return throttled("Rate exceeded")
+		}
+		return nil
+	}
 	w, rate, perDay := &m.reads, m.quotas.ReadsPerSecond, m.quotas.ReadsPerDay
-	if write {
+	if op.Write {
 		w, rate, perDay = &m.writes, m.quotas.WritesPerSecond, m.quotas.WritesPerDay
 	}
-	burst := max(rate, 1)
-	if w.filled.IsZero() {
-		w.tokens = burst
-	} else {
-		w.tokens = min(burst, w.tokens+machine.Sub(w.filled).Seconds()*rate)
-	}
-	w.filled = machine
 	old := sandbox.Add(-24 * time.Hour)
 	drop := 0
 	for drop < len(w.day) && !w.day[drop].After(old) {
@@ -75,21 +92,40 @@ func (m *meter) take(write bool, machine, sandbox time.Time) *fault {
 	}
 	w.day = w.day[drop:]
 	if len(w.day) >= perDay {
-		return throttled("Rate exceeded: the limit for a rolling 24 hours is used up")
+		const used = "the limit for a rolling 24 hours is used up"
+		if slices.Contains(op.Errors, typeQuota) {
+			return quotaExceeded("Quota exceeded: " + used)
+		}
+		return throttled("Rate exceeded: " + used)
 	}
-	if w.tokens < 1 {
+	if !w.spend(rate, machine) {
 		return throttled("Rate exceeded")
 	}
-	w.tokens--
 	w.day = append(w.day, sandbox)
 	return nil
+}
+
+// spend takes one token of a bucket that fills at rate a second.
+func (w *window) spend(rate float64, now time.Time) bool {
+	burst := max(rate, 1)
+	if w.filled.IsZero() {
+		w.tokens = burst
+	} else {
+		w.tokens = min(burst, w.tokens+now.Sub(w.filled).Seconds()*rate)
+	}
+	w.filled = now
+	if w.tokens < 1 {
+		return false
+	}
+	w.tokens--
+	return true
 }
 
 func (m *meter) set(q Quotas) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.quotas = q.withDefaults()
-	m.writes, m.reads = window{}, window{}
+	m.writes, m.reads, m.own = window{}, window{}, map[string]*window{}
 }
 
 // usage gives the quotas in force and what the last 24 hours used of them.

@@ -26,7 +26,7 @@ func (x *tx) advanceReview(o *opportunity) {
 		}
 		x.touch(o)
 		x.put(o)
-		x.emitOpportunity("Opportunity Updated", o)
+		x.updated(o)
 	case statusInReview:
 		x.decide(o, x.judge(o))
 	default:
@@ -41,8 +41,9 @@ func (x *tx) decide(o *opportunity, d decision) {
 	if d.status == statusApproved {
 		x.engageAWS(o)
 	}
+	x.answerForAWS(o)
 	x.put(o)
-	x.emitOpportunity("Opportunity Updated", o)
+	x.updated(o)
 }
 
 // Limits of the automatic reviewer. They are ours, not AWS's.

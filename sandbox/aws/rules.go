@@ -221,6 +221,12 @@ func (s *Server) submitRules(o *opportunity, involvement string, now time.Time) 
 	if !o.sells() && o.Doc.str("Project", "OtherSolutionDescription") == "" {
 		errs = append(errs, fieldError{"RelatedEntityIdentifiers", "at least one solution, AWS Marketplace solution or AWS Marketplace product must be associated", codeRequired})
 	}
+	if !o.sells() {
+		errs = append(errs, otherTooLate(o.Doc)...)
+	}
+	if o.Doc.str("NationalSecurity") == "Yes" && involvement == involveVisible {
+		errs = append(errs, fieldError{"NationalSecurity", "an opportunity of national security cannot be submitted For Visibility Only", codeValue})
+	}
 	if date := o.Doc.str("LifeCycle", "TargetCloseDate"); date != "" && date < now.Format(time.DateOnly) {
 		errs = append(errs, fieldError{"LifeCycle.TargetCloseDate", "cannot be in the past", codeValue})
 	}
@@ -236,6 +242,16 @@ func (s *Server) submitRules(o *opportunity, involvement string, now time.Time) 
 		}
 	}
 	return errs
+}
+
+// otherTooLate refuses to name another solution in words where a registered one
+// is wanted: from stage Committed. Nothing is associated yet when it is asked.
+func otherTooLate(d doc) []fieldError {
+	stage := d.str("LifeCycle", "Stage")
+	if d.str("Project", "OtherSolutionDescription") == "" || (stage != stageCommitted && stage != stageLaunched) {
+		return nil
+	}
+	return []fieldError{{"Project.OtherSolutionDescription", `from stage Committed a solution or product must be associated; "Other" is no longer enough`, codeNotPermitted}}
 }
 
 // sells says whether anything that the partner sells is associated.

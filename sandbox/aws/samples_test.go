@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 )
@@ -183,6 +184,12 @@ func TestEventsHaveTheShapeOfThePublishedOnes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, aws.Options{})
 	b.approved("a", nil)
+	b.refer(object{"kind": "lead"})
+	reject := b.refer(object{})
+	b.ok("RejectEngagementInvitation", object{"Catalog": "AWS", "Identifier": reject, "RejectionReason": "Other"})
+	b.ok("AcceptEngagementInvitation", object{"Catalog": "AWS", "Identifier": b.refer(object{})})
+	b.control("POST", "/_control/engagement-update", object{"engagement": b.sharedSpace(object{"Title": "Joint plan", "Contexts": []any{object{"Type": "CustomerProject", "Payload": object{"CustomerProject": object{}}}}}), "title": "Joint plan 2"})
+	b.clock.Advance(16 * 24 * time.Hour)
 	list, _ := b.control("GET", "/_control/events", nil)["events"].([]any)
 	seen := map[string]bool{}
 	for _, item := range list {
@@ -193,7 +200,7 @@ func TestEventsHaveTheShapeOfThePublishedOnes(t *testing.T) {
 		sameShape(t, kind, want, e)
 		seen[kind] = true
 	}
-	if len(seen) != 6 {
+	if len(seen) != 10 {
 		t.Errorf("kinds seen: %v", seen)
 	}
 }

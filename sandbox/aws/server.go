@@ -47,6 +47,11 @@ type Options struct {
 	SpecialPrograms       bool // SoftwareRevenue may change after Launched
 	LockPartnerIdentifier bool // PartnerOpportunityIdentifier is locked once approved (sources differ)
 	Entities              []Entity
+
+	SnapshotJobRole    string        // ARN of the role of snapshot jobs until PutSellingSystemSettings; invented when empty
+	NoSnapshotJobRole  bool          // start without such a role, as a new AWS account does
+	ProspectingDelay   time.Duration // from the start of a prospecting task to its end
+	MaxOpenEngagements int           // a quota of this account on engagements; 0 is none
 }
 
 // Server is the sandbox.
@@ -59,6 +64,7 @@ type Server struct {
 	signer    signer
 	meter     *meter
 	journal   *kit.Journal
+	webhook   *webhook
 	recorder  *kit.Recorder
 	handler   http.Handler
 
@@ -80,9 +86,12 @@ func New(opt Options) (*Server, error) {
 	setDefault(&opt.Region, "us-east-1")
 	setDefault(&opt.AccountID, "123456789012")
 	setDefault(&opt.CompanyName, "Tandem Demo Partner")
+	if !opt.NoSnapshotJobRole {
+		setDefault(&opt.SnapshotJobRole, "arn:aws:iam::"+opt.AccountID+":role/PartnerCentralSnapshotJobs")
+	}
 	setDefault(&opt.AccessKeyID, "AKIA"+rand.Text()[:16])
 	setDefault(&opt.SecretAccessKey, rand.Text()+rand.Text()[:14])
-	s := &Server{opt: opt, log: opt.Logger, model: awsselling.Model(), meter: newMeter(opt.Quotas), recorder: kit.NewRecorder(500, 16<<10), state: newState()}
+	s := &Server{opt: opt, log: opt.Logger, model: awsselling.Model(), meter: newMeter(opt.Quotas), recorder: kit.NewRecorder(500, 16<<10), state: newState(), webhook: newWebhook(opt.Logger)}
 	var err error
 	if s.validator, err = newValidator(s.model); err != nil {
 		return nil, err
@@ -122,6 +131,7 @@ func (s *Server) open() error {
 			x.out.Entities = append(x.out.Entities, e)
 		}
 	}
+	x.adopt()
 	return x.commit()
 }
 
@@ -160,8 +170,12 @@ func (s *Server) Region() string { return s.opt.Region }
 // AccountID gives the partner's AWS account.
 func (s *Server) AccountID() string { return s.opt.AccountID }
 
-// Close closes the journal. Requests that change something fail afterwards.
-func (s *Server) Close() error { return s.journal.Close() }
+// Close ends the delivery of events and closes the journal. Requests that
+// change something fail afterwards.
+func (s *Server) Close() error {
+	s.webhook.stop()
+	return s.journal.Close()
+}
 
 // settle does what has become due, in order of time. It needs s.mu.
 func (s *Server) settle() error {
@@ -172,12 +186,18 @@ func (s *Server) settle() error {
 			return nil
 		}
 		x := s.begin(item.at)
-		if t := s.state.tasks[item.task]; t != nil && t.Status == taskInProgress && t.Due.Equal(item.at) {
+		if t := s.state.tasks[item.id]; t != nil && t.Status == taskInProgress && t.Due.Equal(item.at) {
 			x.finishTask(t)
 		}
-		if o := s.state.opportunities[item.opportunity]; o != nil && o.Review.Due.Equal(item.at) {
+		if o := s.state.opportunities[item.id]; o != nil && o.Review.Due.Equal(item.at) {
 			dup := *o
 			x.advanceReview(&dup)
+		}
+		if inv := s.state.invitations[item.id]; inv != nil && inv.Status == invitationPending && inv.Expires.Equal(item.at) {
+			x.expireInvitation(inv)
+		}
+		if p := s.state.prospectings[item.id]; p != nil && p.Ended.IsZero() && p.Due.Equal(item.at) {
+			x.finishProspecting(p)
 		}
 		if err := x.commit(); err != nil {
 			return err
@@ -264,7 +284,7 @@ func (s *Server) answer(r *http.Request, operation string, body []byte, trouble 
 	case kit.FaultError:
 		return s.refuse(internal())
 	}
-	if f := s.meter.take(op.Write, time.Now(), s.opt.Clock.Now()); f != nil {
+	if f := s.meter.take(op, time.Now(), s.opt.Clock.Now()); f != nil {
 		return s.refuse(f)
 	}
 	in, errs, err := s.validator.decode(op, body)
@@ -278,7 +298,7 @@ func (s *Server) answer(r *http.Request, operation string, body []byte, trouble 
 		return s.refuse(invalidRequest(errs...))
 	}
 	handle := operations[operation]
-	if handle == nil {
+	if handle == nil { // the model has grown since
 		return s.refuse(&fault{Status: http.StatusBadRequest, Type: "UnsupportedOperationException", Message: "This sandbox does not offer " + operation + " yet."})
 	}
 	return s.perform(operation, handle, in)

@@ -43,7 +43,7 @@ type opportunity struct {
 	Review      review              `json:"review"`
 	Involvement string              `json:"involvement,omitempty"`
 	Visibility  string              `json:"visibility,omitempty"`
-	Engagement  engagement          `json:"engagement"`
+	Engagement  engagementRef       `json:"engagement"`
 	AWS         awsSide             `json:"aws"`
 
 	// What the reviewer compares, in normal form; set when the record is stored.
@@ -66,12 +66,11 @@ type review struct {
 	Rounds    int       `json:"rounds"`    // submissions so far
 }
 
-// engagement is the shared space that a submission makes.
-type engagement struct {
+// engagementRef names the engagement through which AWS sees the opportunity.
+type engagementRef struct {
 	ID           string `json:"id,omitempty"`
-	InvitationID string `json:"invitation_id,omitempty"`
+	InvitationID string `json:"invitation_id,omitempty"` // of AWS; "" when AWS invited us
 	JobID        string `json:"job_id,omitempty"`
-	Revision     int    `json:"revision,omitempty"` // of the resource snapshot
 }
 
 // awsSide is what AWS's own sellers keep; zero until the deal is approved.
@@ -88,11 +87,14 @@ type awsSide struct {
 	ChangeReason     string  `json:"change_reason,omitempty"` // InvolvementTypeChangeReason
 }
 
-// task is one StartEngagementFromOpportunityTask.
+// task is one of the three asynchronous tasks that end in an opportunity that
+// AWS sees. Kind is "" for StartEngagementFromOpportunityTask.
 type task struct {
 	ID          string    `json:"id"`
+	Kind        string    `json:"kind,omitempty"`
 	Catalog     string    `json:"catalog"`
 	Opportunity string    `json:"opportunity"`
+	Context     string    `json:"context,omitempty"`
 	Involvement string    `json:"involvement"`
 	Visibility  string    `json:"visibility,omitempty"`
 	Started     time.Time `json:"started"`
@@ -143,6 +145,12 @@ type change struct {
 	Replays       []replay       `json:"replays,omitempty"`
 	Tags          []tagging      `json:"tags,omitempty"`
 	Events        []Event        `json:"events,omitempty"`
+	Engagements   []*engagement  `json:"engagements,omitempty"`
+	Invitations   []*invitation  `json:"invitations,omitempty"`
+	Snapshots     []*snapshot    `json:"snapshots,omitempty"`
+	Jobs          []*snapshotJob `json:"jobs,omitempty"`
+	Prospectings  []*prospecting `json:"prospectings,omitempty"`
+	Settings      []setting      `json:"settings,omitempty"`
 }
 
 const journalKind = "change"
@@ -161,12 +169,21 @@ type state struct {
 	tags          map[string]map[string]string
 	events        []Event
 	due           dueHeap
+	engagements   map[string]*engagement
+	invitations   map[string]*invitation
+	snapshots     map[string][]*snapshot // by series, oldest first
+	jobs          map[string]*snapshotJob
+	jobsOf        map[string][]string // ids of jobs by resource
+	prospectings  map[string]*prospecting
+	settings      map[string]string // role of the snapshot jobs by catalog
 }
 
 func newState() *state {
 	return &state{
 		opportunities: map[string]*opportunity{}, tasks: map[string]*task{}, entities: map[string]Entity{},
-		replays: map[string]replay{}, tags: map[string]map[string]string{},
+		replays: map[string]replay{}, tags: map[string]map[string]string{}, engagements: map[string]*engagement{},
+		invitations: map[string]*invitation{}, snapshots: map[string][]*snapshot{}, jobs: map[string]*snapshotJob{},
+		jobsOf: map[string][]string{}, prospectings: map[string]*prospecting{}, settings: map[string]string{},
 	}
 }
 
@@ -178,13 +195,13 @@ func (st *state) apply(c *change) {
 		o.normTitle = normal(o.Doc.str("Project", "Title"))
 		st.opportunities[o.ID] = o
 		if !o.Review.Due.IsZero() {
-			heap.Push(&st.due, dueItem{at: o.Review.Due, opportunity: o.ID})
+			heap.Push(&st.due, dueItem{at: o.Review.Due, id: o.ID})
 		}
 	}
 	for _, t := range c.Tasks {
 		st.tasks[t.ID] = t
 		if t.Status == taskInProgress {
-			heap.Push(&st.due, dueItem{at: t.Due, task: t.ID})
+			heap.Push(&st.due, dueItem{at: t.Due, id: t.ID})
 		}
 	}
 	for _, e := range c.Entities {
@@ -196,6 +213,7 @@ func (st *state) apply(c *change) {
 	for _, t := range c.Tags {
 		st.tags[t.ARN] = t.Tags
 	}
+	st.applyShared(c)
 	st.events = append(st.events, c.Events...)
 	if len(st.events) > maxEvents {
 		st.events = slices.Clone(st.events[len(st.events)-maxEvents/2:])
@@ -236,18 +254,19 @@ func (st *state) compact(j *kit.Journal) error {
 				return err
 			}
 		}
-		return nil
+		return st.compactShared(emit)
 	})
 }
 
 // records is how many lines a compacted journal would have.
-func (st *state) records() int { return 1 + len(st.opportunities) + len(st.tasks) }
+func (st *state) records() int {
+	return 1 + len(st.opportunities) + len(st.tasks) + len(st.engagements) + len(st.invitations) + len(st.snapshots) + len(st.jobs) + len(st.prospectings)
+}
 
 // dueItem is something that happens by itself at a time.
 type dueItem struct {
-	at          time.Time
-	opportunity string
-	task        string
+	at time.Time
+	id string // of a task, an opportunity, an invitation or a prospecting task
 }
 
 // dueHeap orders due items by time, then by id, so that a run is repeatable.
@@ -259,7 +278,7 @@ func (h dueHeap) Less(a, b int) bool {
 	if !h[a].at.Equal(h[b].at) {
 		return h[a].at.Before(h[b].at)
 	}
-	return h[a].task+h[a].opportunity < h[b].task+h[b].opportunity
+	return h[a].id < h[b].id
 }
 func (h dueHeap) Swap(a, b int) { h[a], h[b] = h[b], h[a] }
 

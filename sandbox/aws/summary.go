@@ -122,9 +122,16 @@ func (x *tx) awsSummary(in doc) (doc, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	if o.Engagement.ID == "" {
+	if o.Involvement == "" {
 		return nil, notFound("The AWS opportunity summary of", id)
 	}
+	out := awsView(o)
+	out["Catalog"] = o.Catalog
+	return out, nil
+}
+
+// awsView is AWS's side of an opportunity, without its catalog.
+func awsView(o *opportunity) doc {
 	life := doc{"Stage": o.AWS.Stage}
 	if o.AWS.Stage == "" {
 		life["Stage"] = "Not Started"
@@ -138,7 +145,7 @@ func (x *tx) awsSummary(in doc) (doc, *fault) {
 		life["NextStepsHistory"] = history2wire(o.AWS.History)
 	}
 	out := doc{
-		"Catalog": o.Catalog, "RelatedOpportunityId": o.ID, "Origin": o.Origin, "InvolvementType": o.Involvement,
+		"RelatedOpportunityId": o.ID, "Origin": o.Origin, "InvolvementType": o.Involvement,
 		"Visibility": o.Visibility, "LifeCycle": life, "RelatedEntityIds": o.relatedForAWS(),
 	}
 	if len(o.AWS.Team) > 0 {
@@ -157,7 +164,7 @@ func (x *tx) awsSummary(in doc) (doc, *fault) {
 	if p := doc(asMap(o.Doc["Project"])).pick("ExpectedCustomerSpend", "AwsPartition"); len(p) > 0 {
 		out["Project"] = p
 	}
-	return out, nil
+	return out
 }
 
 func (o *opportunity) relatedForAWS() doc {

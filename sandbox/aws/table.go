@@ -8,8 +8,7 @@ import (
 // handler does one operation. A nil document is an empty answer.
 type handler func(x *tx, in doc) (doc, *fault)
 
-// operations are those that the sandbox offers. The model knows more; a new
-// one is a line here.
+// operations are all that the model knows; a new one is a line here.
 var operations = map[string]handler{
 	"CreateOpportunity":                  (*tx).createOpportunity,
 	"GetOpportunity":                     (*tx).getOpportunity,
@@ -20,12 +19,46 @@ var operations = map[string]handler{
 	"DisassociateOpportunity":            (*tx).disassociateOpportunity,
 	"ListSolutions":                      (*tx).listSolutions,
 	"StartEngagementFromOpportunityTask": (*tx).startEngagement,
-	"ListEngagementFromOpportunityTasks": (*tx).listTasks,
+	"ListEngagementFromOpportunityTasks": (*tx).listSubmissions,
 	"SubmitOpportunity":                  (*tx).submitOpportunity,
 	"GetAwsOpportunitySummary":           (*tx).awsSummary,
 	"TagResource":                        (*tx).tagResource,
 	"UntagResource":                      (*tx).untagResource,
 	"ListTagsForResource":                (*tx).listTags,
+
+	"CreateEngagement":                   (*tx).createEngagement,
+	"GetEngagement":                      (*tx).getEngagement,
+	"ListEngagements":                    (*tx).listEngagements,
+	"ListEngagementMembers":              (*tx).listMembers,
+	"ListEngagementResourceAssociations": (*tx).listResources,
+	"CreateEngagementContext":            (*tx).createContext,
+	"UpdateEngagementContext":            (*tx).updateContext,
+
+	"CreateEngagementInvitation":               (*tx).createInvitation,
+	"GetEngagementInvitation":                  (*tx).getInvitation,
+	"ListEngagementInvitations":                (*tx).listInvitations,
+	"AcceptEngagementInvitation":               (*tx).acceptInvitation,
+	"RejectEngagementInvitation":               (*tx).rejectInvitation,
+	"StartEngagementByAcceptingInvitationTask": (*tx).startAccepting,
+	"ListEngagementByAcceptingInvitationTasks": (*tx).listAccepting,
+	"StartOpportunityFromEngagementTask":       (*tx).startOpportunity,
+	"ListOpportunityFromEngagementTasks":       (*tx).listOpportunityTasks,
+
+	"CreateResourceSnapshot":    (*tx).createSnapshot,
+	"GetResourceSnapshot":       (*tx).getSnapshot,
+	"ListResourceSnapshots":     (*tx).listSnapshots,
+	"CreateResourceSnapshotJob": (*tx).createJob,
+	"GetResourceSnapshotJob":    (*tx).getJob,
+	"ListResourceSnapshotJobs":  (*tx).listJobs,
+	"StartResourceSnapshotJob":  (*tx).startJob,
+	"StopResourceSnapshotJob":   (*tx).stopJob,
+	"DeleteResourceSnapshotJob": (*tx).deleteJob,
+	"GetSellingSystemSettings":  (*tx).getSettings,
+	"PutSellingSystemSettings":  (*tx).putSettings,
+
+	"StartProspectingFromEngagementTask": (*tx).startProspecting,
+	"GetProspectingFromEngagementTask":   (*tx).getProspecting,
+	"ListProspectingFromEngagementTasks": (*tx).listProspecting,
 }
 
 func newRequestID() string {

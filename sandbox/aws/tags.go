@@ -31,20 +31,39 @@ func tagMap(list []any) (map[string]string, *fault) {
 func (x *tx) tagged(in doc) (string, *fault) {
 	arn := in.str("ResourceArn")
 	parts := strings.Split(arn, "/")
-	if len(parts) == 4 {
-		catalog, kind, id := parts[1], parts[2], parts[3]
-		switch kind {
-		case "opportunity":
-			if o := x.s.state.opportunities[id]; o != nil && o.Catalog == catalog && arn == x.arn(catalog, kind, id) {
-				return arn, nil
-			}
-		case "solution":
-			if _, ok := x.s.state.entities[Entity{Catalog: catalog, Type: relSolutions, ID: id}.key()]; ok && arn == x.arn(catalog, kind, id) {
-				return arn, nil
-			}
-		}
+	if len(parts) == 4 && x.exists(parts[1], parts[2], parts[3]) && arn == x.arn(parts[1], parts[2], parts[3]) {
+		return arn, nil
 	}
 	return "", notFound("Resource", arn)
+}
+
+// exists says whether a resource that can carry tags is there.
+func (x *tx) exists(catalog, kind, id string) bool {
+	st := x.s.state
+	switch kind {
+	case "opportunity":
+		return st.opportunities[id] != nil && st.opportunities[id].Catalog == catalog
+	case "solution":
+		_, ok := st.entities[Entity{Catalog: catalog, Type: relSolutions, ID: id}.key()]
+		return ok
+	case "resource-snapshot-job":
+		return st.jobs[id] != nil && st.jobs[id].Catalog == catalog
+	}
+	t := st.tasks[id]
+	return t != nil && x.taskARN(t) == x.arn(catalog, kind, id)
+}
+
+// tagNew tags a resource with the tags of the request that makes it.
+func (x *tx) tagNew(in doc, arn string) *fault {
+	list := in.list("Tags")
+	if len(list) == 0 {
+		return nil
+	}
+	tags, f := tagMap(list)
+	if f == nil {
+		x.out.Tags = append(x.out.Tags, tagging{arn, tags})
+	}
+	return f
 }
 
 func (x *tx) tagResource(in doc) (doc, *fault) {

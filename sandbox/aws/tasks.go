@@ -13,6 +13,12 @@ const (
 	taskFailed     = "FAILED"
 )
 
+// Kinds of task, as they stand in its ARN.
+const (
+	taskAccept      = "engagement-by-accepting-invitation-task"
+	taskOpportunity = "opportunity-from-engagement-task"
+)
+
 // startEngagement begins the asynchronous submission of an opportunity. The
 // same client token answers with the task's present state.
 func (x *tx) startEngagement(in doc) (doc, *fault) {
@@ -28,40 +34,56 @@ func (x *tx) startEngagement(in doc) (doc, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	for _, other := range x.s.state.tasks {
-		if other.Opportunity == o.ID && other.Status == taskInProgress {
-			return nil, conflict("A task (" + other.ID + ") for this opportunity is already in progress.")
-		}
+	if f := x.busy(func(t *task) bool { return t.Opportunity == o.ID }); f != nil {
+		return nil, f
 	}
 	t := &task{
 		ID: x.newID("task-", 13), Catalog: catalog, Opportunity: o.ID, Status: taskInProgress, Started: x.now, Due: x.now.Add(x.s.opt.TaskDelay),
 		Involvement: in.str("AwsSubmission", "InvolvementType"), Visibility: in.str("AwsSubmission", "Visibility"),
 	}
 	x.out.Tasks = append(x.out.Tasks, t)
-	if tags := in.list("Tags"); len(tags) > 0 {
-		m, f := tagMap(tags)
-		if f != nil {
-			return nil, f
-		}
-		x.out.Tags = append(x.out.Tags, tagging{x.arn(catalog, "engagement-from-opportunity-task", t.ID), m})
+	if f := x.tagNew(in, x.taskARN(t)); f != nil {
+		return nil, f
 	}
 	fresh.Task = t.ID
 	x.keep(fresh, nil)
 	return x.taskAnswer(t), nil
 }
 
+// busy refuses a second task about the same thing while one runs.
+func (x *tx) busy(same func(*task) bool) *fault {
+	for _, other := range x.s.state.tasks {
+		if other.Status == taskInProgress && same(other) {
+			return conflict("A task (" + other.ID + ") for this resource is already in progress.")
+		}
+	}
+	return nil
+}
+
+func (x *tx) taskARN(t *task) string {
+	kind := t.Kind
+	if kind == "" {
+		kind = "engagement-from-opportunity-task"
+	}
+	return x.arn(t.Catalog, kind, t.ID)
+}
+
+// taskAnswer shows a task. The ids of what it made appear when it is complete.
 func (x *tx) taskAnswer(t *task) doc {
 	if t == nil {
 		return doc{}
 	}
-	out := doc{
-		"TaskId": t.ID, "TaskArn": x.arn(t.Catalog, "engagement-from-opportunity-task", t.ID), "StartTime": stamp(t.Started),
-		"TaskStatus": t.Status, "OpportunityId": t.Opportunity,
+	out := doc{"TaskId": t.ID, "TaskArn": x.taskARN(t), "StartTime": stamp(t.Started), "TaskStatus": t.Status}
+	members := map[string]string{"Message": t.Message, "ReasonCode": t.Reason, "OpportunityId": t.Opportunity, "ResourceSnapshotJobId": t.Job}
+	switch t.Kind {
+	case taskAccept:
+		members["EngagementInvitationId"] = t.Invitation
+	case taskOpportunity:
+		members["EngagementId"], members["ContextId"] = t.Engagement, t.Context
+	default:
+		members["EngagementId"], members["EngagementInvitationId"] = t.Engagement, t.Invitation
 	}
-	for name, v := range map[string]string{
-		"Message": t.Message, "ReasonCode": t.Reason, "EngagementId": t.Engagement,
-		"EngagementInvitationId": t.Invitation, "ResourceSnapshotJobId": t.Job,
-	} {
+	for name, v := range members {
 		if v != "" {
 			out[name] = v
 		}
@@ -72,17 +94,35 @@ func (x *tx) taskAnswer(t *task) doc {
 // finishTask ends a task at its due time.
 func (x *tx) finishTask(old *task) {
 	t := *old
+	switch t.Kind {
+	case taskAccept:
+		x.finishAccepting(&t)
+	case taskOpportunity:
+		x.finishOpportunity(&t)
+	default:
+		x.finishSubmission(&t)
+	}
+	x.out.Tasks = append(x.out.Tasks, &t)
+}
+
+func (t *task) fail(reason, message string) {
+	t.Status, t.Reason, t.Message = taskFailed, reason, message
+}
+
+func (x *tx) finishSubmission(t *task) {
 	o, f := x.find(t.Catalog, t.Opportunity)
+	if f == nil && x.jobRole(t.Catalog) == "" {
+		t.fail("ResourceSnapshotJobValidationFailed", noRole)
+		return
+	}
 	if f == nil {
 		f = x.trySubmit(o, t.Involvement, t.Visibility)
 	}
 	if f != nil {
-		t.Status, t.Reason, t.Message = taskFailed, "OpportunitySubmissionFailed", f.Error()
-		x.out.Tasks = append(x.out.Tasks, &t)
+		t.fail("OpportunitySubmissionFailed", f.Error())
 		return
 	}
 	t.Status, t.Engagement, t.Invitation, t.Job = taskComplete, o.Engagement.ID, o.Engagement.InvitationID, o.Engagement.JobID
-	x.out.Tasks = append(x.out.Tasks, &t)
 }
 
 func (x *tx) submitOpportunity(in doc) (doc, *fault) {
@@ -107,15 +147,11 @@ func (x *tx) trySubmit(o *opportunity, involvement, visibility string) *fault {
 	if errs := x.s.submitRules(o, involvement, x.now); len(errs) > 0 {
 		return brokenRule(errs...)
 	}
-	first := o.Engagement.ID == ""
-	if first {
-		o.Engagement = engagement{ID: x.newID("eng-", 14), InvitationID: x.newID("engi-", 13), JobID: x.newID("job-", 13), Revision: 1}
-		x.emitEngaged(o)
-	}
 	x.submit(o, involvement, visibility)
+	x.engage(o)
 	x.touch(o)
 	x.put(o)
-	x.emitOpportunity("Opportunity Updated", o)
+	x.updated(o)
 	return nil
 }
 
@@ -133,18 +169,24 @@ func (x *tx) submit(o *opportunity, involvement, visibility string) {
 	}
 }
 
-// listTasks lists tasks, newest first unless asked otherwise.
-func (x *tx) listTasks(in doc) (doc, *fault) {
-	byID := func(list []string, id string) bool {
-		return len(list) == 0 || slices.ContainsFunc(list, func(v string) bool { return v == id || strings.HasSuffix(v, "/"+id) })
-	}
+// listTasks lists tasks of a kind, newest first unless asked otherwise.
+func (x *tx) listTasks(in doc, kind string) (doc, *fault) {
 	var rows []pageRow
 	for _, t := range x.s.state.tasks {
-		if t.Catalog != in.str("Catalog") || !byID(in.strs("TaskIdentifier"), t.ID) || !byID(in.strs("OpportunityIdentifier"), t.Opportunity) ||
-			!byID(in.strs("TaskStatus"), t.Status) || !byID(in.strs("EngagementIdentifier"), t.Engagement) {
+		if t.Kind != kind || t.Catalog != in.str("Catalog") || !names(in.strs("TaskIdentifier"), t.ID) || !names(in.strs("OpportunityIdentifier"), t.Opportunity) ||
+			!names(in.strs("TaskStatus"), t.Status) || !names(in.strs("EngagementIdentifier"), t.Engagement) ||
+			!names(in.strs("EngagementInvitationIdentifier"), t.Invitation) || !names(in.strs("ContextIdentifier"), t.Context) {
 			continue
 		}
 		rows = append(rows, pageRow{key: stamp(t.Started), id: t.ID, value: func() any { return x.taskAnswer(t) }})
 	}
 	return page(in, rows, "TaskSummaries", 100, in.str("Sort", "SortOrder") != "ASCENDING")
+}
+
+func (x *tx) listSubmissions(in doc) (doc, *fault) { return x.listTasks(in, "") }
+
+// names says whether a filter of ids or ARNs lets id through; an empty one lets
+// all.
+func names(list []string, id string) bool {
+	return len(list) == 0 || slices.ContainsFunc(list, func(v string) bool { return v == id || strings.HasSuffix(v, "/"+id) })
 }

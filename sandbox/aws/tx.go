@@ -27,13 +27,15 @@ func (s *Server) begin(now time.Time) *tx {
 // commit writes the changes to the journal, then lets them be seen.
 func (x *tx) commit() error {
 	c := &x.out
-	if len(c.Opportunities)+len(c.Tasks)+len(c.Entities)+len(c.Replays)+len(c.Tags)+len(c.Events) == 0 {
+	if len(c.Opportunities)+len(c.Tasks)+len(c.Entities)+len(c.Replays)+len(c.Tags)+len(c.Events)+
+		len(c.Engagements)+len(c.Invitations)+len(c.Snapshots)+len(c.Jobs)+len(c.Prospectings)+len(c.Settings) == 0 {
 		return nil
 	}
 	if err := x.s.journal.Append(journalKind, c); err != nil {
 		return err
 	}
 	x.s.state.apply(c)
+	x.s.webhook.offer(c.Events)
 	return nil
 }
 
@@ -96,7 +98,7 @@ func (x *tx) newUUID() string {
 // Engagements, their tasks and invitations have no account in theirs.
 func (x *tx) arn(catalog, kind, id string) string {
 	account := x.s.opt.AccountID
-	if strings.HasPrefix(kind, "engagement") {
+	if strings.HasPrefix(kind, "engagement") || strings.HasSuffix(kind, "-task") {
 		account = ""
 	}
 	return "arn:aws:partnercentral:" + x.s.opt.Region + ":" + account + ":catalog/" + catalog + "/" + kind + "/" + id
@@ -120,6 +122,28 @@ func (x *tx) repeat(operation string, in doc) (*replay, replay, *fault) {
 		return nil, fresh, conflict("Conflicting client token submitted for a new request body.")
 	}
 	return &old, fresh, nil
+}
+
+// once does a call with a client token: do runs at the token's first use, later
+// uses get the same answer.
+func (x *tx) once(operation string, in doc, do func() (doc, *fault)) (doc, *fault) {
+	old, fresh, f := x.repeat(operation, in)
+	if f != nil {
+		return nil, f
+	}
+	if old != nil {
+		var answer doc
+		if err := json.Unmarshal(old.Answer, &answer); err != nil {
+			return nil, internal()
+		}
+		return answer, nil
+	}
+	answer, f := do()
+	if f != nil {
+		return nil, f
+	}
+	x.keep(fresh, answer)
+	return answer, nil
 }
 
 func (x *tx) keep(r replay, answer doc) {

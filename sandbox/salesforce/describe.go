@@ -126,7 +126,7 @@ func (f *field) describe(o *object) map[string]any {
 	if f.combo {
 		typ = "combobox"
 	}
-	isLong := f.typ == soql.TypeTextArea && f.length > 255
+	isLong := f.long()
 	picks := []map[string]any{}
 	for _, v := range f.values {
 		picks = append(picks, map[string]any{"active": true, "defaultValue": f.deflt == any(v), "label": v, "validFor": nil, "value": v})

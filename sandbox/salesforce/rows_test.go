@@ -15,15 +15,16 @@ func TestVersionsAreListedWithoutASessionAndOthersAreNotThere(t *testing.T) {
 	t.Parallel()
 	o := start(t, salesforce.Options{})
 	list := o.send("GET", "/services/data/", nil, nil).want(200, "").list()
-	if len(list) != 8 || list[7]["version"] != "67.0" || list[7]["url"] != "/services/data/v67.0" || list[7]["label"] != "Summer '26" {
+	if len(list) != 37 || list[0]["version"] != "31.0" || list[36]["url"] != "/services/data/v67.0" || list[36]["label"] != "Summer '26" || list[29]["label"] != "Spring '24" {
 		t.Errorf("versions %v", list)
 	}
-	for _, path := range []string{"/services/data/v59.0/limits", "/services/data/v68.0/limits", "/services/nothing", "/services/data/v67.0/nothing"} {
+	for _, path := range []string{"/services/data/v68.0/limits", "/services/nothing", "/services/data/v67.0/nothing"} {
 		a := o.send("GET", path, nil, map[string]string{"Authorization": "Bearer " + o.token}).want(404, "NOT_FOUND")
 		if a.list()[0]["message"] != "The requested resource does not exist" {
 			t.Errorf("%s: %s", path, a.body)
 		}
 	}
+	o.send("GET", "/services/data/v30.0/limits", nil, nil).want(410, "GONE")
 }
 
 func TestARowIsMadeReadChangedAndDeleted(t *testing.T) {

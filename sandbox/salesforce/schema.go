@@ -61,6 +61,9 @@ func (f *field) text() bool {
 	}
 }
 
+// long says that the field is a long text area (256 characters or more).
+func (f *field) long() bool { return f.typ == soql.TypeTextArea && f.length > 255 }
+
 // object is one sObject of the organisation.
 type object struct {
 	soql.Object
@@ -359,7 +362,7 @@ func (o *object) finish() {
 	for i, f := range o.fields {
 		f.index = i
 		o.places[f.name] = i
-		o.Fields[i] = soql.Field{Name: f.name, Label: f.label, Type: f.typ, Relationship: f.rel, ReferenceTo: f.refs}
+		o.Fields[i] = soql.Field{Name: f.name, Label: f.label, Type: f.typ, Relationship: f.rel, ReferenceTo: f.refs, Long: f.long()}
 		if f.rel != "" {
 			o.byRel[strings.ToLower(f.rel)] = f
 		}

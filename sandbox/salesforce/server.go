@@ -5,8 +5,10 @@
 //
 // What differs from Salesforce, knowingly: stamps (SystemModstamp and the
 // audit dates) carry milliseconds, and every transaction's stamp is later than
-// the one before; bulk jobs, composite graphs and field permissions are not
-// there yet.
+// the one before; children of a sub-select come in one piece however many they
+// are; query plans and SOSL are not offered; bulk jobs, composite graphs and
+// field permissions are not there yet. A collection with a field that does not
+// exist is refused as a whole, as other type errors are: no source decides it.
 package salesforce
 
 import (

@@ -177,7 +177,8 @@ func (c *Client) Usage() Usage {
 // AWS or a lost answer. Any other write is repeated only when it certainly was
 // not carried out (AWS throttled it, or it was never sent); when its outcome is
 // not known, the error's class is problem.RetryUnsure, and the caller must look
-// before it repeats. Every refusal is a problem.KindRemote with Remote set; a
+// before it repeats. Every refusal is a problem.KindRemote (KindNotFound for a
+// record that AWS has not) with Remote set; a
 // request that does not fit the model is problem.KindInvalid and is not sent.
 func (c *Client) Call(ctx context.Context, op string, in, out any) error {
 	operation, ok := c.wire.model.Operations[op]

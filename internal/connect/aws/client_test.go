@@ -240,8 +240,15 @@ func TestRefusalsKeepTheServicesWords(t *testing.T) {
 			cl := newClient(t, s.URL, func(cfg *Config) { cfg.MaxAttempts = 2 })
 			_, err := cl.ListSolutions(t.Context(), &ListSolutionsInput{})
 			var p *problem.Error
-			if !errors.As(err, &p) || p.Kind != problem.KindRemote || p.Remote == nil {
+			if !errors.As(err, &p) || p.Remote == nil {
 				t.Fatalf("error %v", err)
+			}
+			kind := problem.KindRemote
+			if p.Remote.Code == CodeNotFound {
+				kind = problem.KindNotFound
+			}
+			if p.Kind != kind {
+				t.Errorf("kind %s, want %s", p.Kind, kind)
 			}
 			if p.Remote.System != "aws" || p.Remote.Operation != "ListSolutions" {
 				t.Errorf("remote %+v", p.Remote)

@@ -83,6 +83,9 @@ func answerError(op string, resp *http.Response, body []byte, err error) *proble
 		r.Code = modelled.code
 		r.Retry = retryOf(r.Code, r.Status)
 		p := problem.FromRemote(r, message(r.Code, modelled.Message), nil)
+		if r.Code == CodeNotFound {
+			p.Kind = problem.KindNotFound // right after a creation this passes (aws.md §1.7)
+		}
 		for _, item := range modelled.List {
 			p.Fields = append(p.Fields, problem.Field{Field: item.FieldName, Code: item.Code, Message: item.Message})
 		}

@@ -188,14 +188,12 @@ func TestFaultsOfTheSandboxEndInOneOpportunity(t *testing.T) {
 // Rules of which the sandbox, built by others from the same publications, is
 // milder or cannot see; each with the reason.
 var milderInSandbox = map[string]string{
-	"aws.already_submitted":            "the status stands in the context only",
-	"aws.account_id_at_launch":         "it needs a launched opportunity",
-	"aws.software_revenue_at_launch":   "it needs a launched opportunity",
-	"aws.solution_too_many":            "the test associates one",
-	"aws.solution_other_not_allowed":   "it asks on an update of the stage only",
-	"aws.next_steps_for_cosell":        "it needs an opportunity submitted before",
-	"aws.contact_for_cosell":           "it needs an opportunity submitted before",
-	"aws.national_security_visibility": "it does not know this rule of the field table",
+	"aws.already_submitted":          "the status stands in the context only",
+	"aws.account_id_at_launch":       "it needs a launched opportunity",
+	"aws.software_revenue_at_launch": "it needs a launched opportunity",
+	"aws.solution_too_many":          "the test associates one",
+	"aws.next_steps_for_cosell":      "it needs an opportunity submitted before",
+	"aws.contact_for_cosell":         "it needs an opportunity submitted before",
 }
 
 func TestWhatTheCheckRefusesTheSandboxRefuses(t *testing.T) {

@@ -26,11 +26,15 @@ type Service struct {
 	db      *db.DB
 	clock   clock.Clock
 	Changed Observer
+	// PlanDecision plans a DecideAll in the transaction that changed the rule, so
+	// that one which is killed is done all the same.
+	PlanDecision func(ctx context.Context, tx *db.Tx) error
 }
 
 // NewService gives the use cases on a database.
 func NewService(d *db.DB, c clock.Clock) *Service {
-	return &Service{db: d, clock: c, Changed: func(context.Context, *db.Tx, []Opportunity) error { return nil }}
+	return &Service{db: d, clock: c, Changed: func(context.Context, *db.Tx, []Opportunity) error { return nil },
+		PlanDecision: func(context.Context, *db.Tx) error { return nil }}
 }
 
 // Get gives an opportunity with its joint decisions. Needs read.
@@ -136,7 +140,10 @@ func (s *Service) SetRule(ctx context.Context, r JointRule, version int64) error
 	}
 	actor, _ := authz.From(ctx)
 	if err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-		return setting.Save(ctx, tx, JointRuleSetting, r, version, actor.Name)
+		if err := setting.Save(ctx, tx, JointRuleSetting, r, version, actor.Name); err != nil {
+			return err
+		}
+		return s.PlanDecision(ctx, tx)
 	}); err != nil {
 		return err
 	}

@@ -357,12 +357,12 @@ func TestOneLookIsPlannedForEachWish(t *testing.T) {
 		if woken != 1 {
 			t.Fatalf("woken %d times", woken)
 		}
-		ids, err := DueIDs(f.ctx, f.db, f.clock.Now(), 10)
+		ids, err := DueIDs(f.ctx, f.db, cloud.All(), f.clock.Now(), 10)
 		if err != nil || len(ids) != 1 {
 			t.Fatal(ids, err)
 		}
 		f.advance(t)
-		if ids, err = DueIDs(f.ctx, f.db, f.clock.Now(), 10); err != nil || len(ids) != 0 {
+		if ids, err = DueIDs(f.ctx, f.db, cloud.All(), f.clock.Now(), 10); err != nil || len(ids) != 0 {
 			t.Fatal(ids, err)
 		}
 		if _, _, err := f.Register(f.ctx, f.opp.ID, cloud.AWS, false); err != nil || woken != 2 {

@@ -89,6 +89,7 @@ var moves = map[State][]State{
 	StateLaunched:       {StateApproved, StateClosedLost, StateFailed},
 	StateClosedLost:     {StateApproved, StateLaunched, StateFailed},
 	StateFailed: {
+		StateWithdrawn,
 		StateChecking, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
 		StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost,
 	},
@@ -147,6 +148,10 @@ type Registration struct {
 
 // Solutions gives the ids of the solutions to link.
 func (r *Registration) Solutions() []string { return strings.Fields(r.SolutionIDs) }
+
+// neverSent reports whether the portal cannot know of the registration: it has
+// no id there, and no create is without a sure outcome.
+func (r *Registration) neverSent() bool { return r.RemoteID == "" && r.CreateToken == "" }
 
 // CRMKey is the external id of the registration's record in Salesforce: one per
 // cloud and opportunity, whatever happens to the registration.

@@ -133,8 +133,9 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 	}
 	r := have[i]
 	switch {
-	case !ok && (r.State == StateChecking || r.State == StateBlocked):
+	case !ok && (r.State == StateChecking || r.State == StateBlocked || r.State == StateFailed && r.neverSent()):
 		r.Reason, r.DueAt, r.Findings, r.Blocking = why, time.Time{}, nil, 0
+		r.Error, r.ErrorCode, r.FailedFrom = "", "", ""
 		if err := r.move(StateWithdrawn, tx.Now()); err != nil {
 			return err
 		}

@@ -45,8 +45,9 @@ func update(ctx context.Context, tx *db.Tx, r *Registration) error {
 
 // DueIDs gives the registrations the engine should look at by now, the longest
 // due first.
-func DueIDs(ctx context.Context, q db.Queryer, now time.Time, limit int) ([]string, error) {
-	return db.Select[string](ctx, q, `SELECT id FROM registration WHERE due_at <= ? ORDER BY due_at LIMIT ?`, now, limit)
+// Those of a cloud that is not among the given ones wait for its connection.
+func DueIDs(ctx context.Context, q db.Queryer, clouds []cloud.Cloud, now time.Time, limit int) ([]string, error) {
+	return db.Select[string](ctx, q, `SELECT id FROM registration WHERE due_at <= ? AND cloud IN (?) ORDER BY due_at LIMIT ?`, now, clouds, limit)
 }
 
 // StateCount is how many registrations of a cloud are in a state.

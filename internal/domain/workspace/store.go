@@ -273,7 +273,7 @@ func search(ctx context.Context, d *db.DB, text string, limit int) ([]Hit, error
 // change, rejected since a day, or under review since before another.
 func needy(ctx context.Context, d *db.DB, owner string, waitingSince, rejectedSince time.Time) ([]needyRow, error) {
 	return db.Select[needyRow](ctx, d, `SELECT r.id AS registration_id, r.opportunity_id, o.name, o.account_name, o.owner_name, r.cloud, r.state, r.blocking,
-			r.findings, r.reason, r.error, r.crm_error, r.review_comment, r.remote_id, r.state_at, o.currency, o.amount_minor, o.close_on
+			r.reason, r.error, r.crm_error, r.review_comment, r.remote_id, r.state_at, o.currency, o.amount_minor, o.close_on
 		FROM registration r JOIN opportunity o ON o.id = r.opportunity_id
 		WHERE NOT o.deleted AND (? = '' OR o.owner_crm_id = ?)
 		AND (r.state IN ('failed', 'action_required', 'blocked') OR r.crm_error <> ''
@@ -314,4 +314,19 @@ func summary(ctx context.Context, d *db.DB) (Summary, error) {
 		s.Clouds = append(s.Clouds, cov)
 	}
 	return s, nil
+}
+
+type findingsRow struct {
+	ID       string                `db:"id"`
+	Findings registration.Findings `db:"findings"`
+}
+
+// findingsOf gives the findings of registrations by id.
+func findingsOf(ctx context.Context, d *db.DB, ids []string) (map[string]registration.Findings, error) {
+	rows, err := db.Select[findingsRow](ctx, d, `SELECT id, findings FROM registration WHERE id IN (?)`, ids)
+	out := make(map[string]registration.Findings, len(rows))
+	for _, r := range rows {
+		out[r.ID] = r.Findings
+	}
+	return out, err
 }

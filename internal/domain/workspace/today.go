@@ -98,28 +98,47 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 		return cmp.Or(cmp.Compare(b.Urgency, a.Urgency), cmp.Compare(a.CloseOn, b.CloseOn), a.Since.Compare(b.Since))
 	})
 	t.Items = t.Items[:min(len(t.Items), TodayLimit)]
-	return t, nil
+	return t, s.sayWhatToMend(ctx, t.Items)
+}
+
+// sayWhatToMend puts the first findings into the reasons of the blocked items.
+func (s *Service) sayWhatToMend(ctx context.Context, items []Item) error {
+	var ids []string
+	for _, i := range items {
+		if i.Kind == ItemBlocked {
+			ids = append(ids, i.RegistrationID)
+		}
+	}
+	found, err := findingsOf(ctx, s.db, ids)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		if text := firstMessages(found[items[i].RegistrationID]); items[i].Kind == ItemBlocked && text != "" {
+			items[i].Reason = text
+		}
+	}
+	return nil
 }
 
 type needyRow struct {
-	RegistrationID string                `db:"registration_id"`
-	OpportunityID  string                `db:"opportunity_id"`
-	Name           string                `db:"name"`
-	AccountName    string                `db:"account_name"`
-	OwnerName      string                `db:"owner_name"`
-	Cloud          cloud.Cloud           `db:"cloud"`
-	State          registration.State    `db:"state"`
-	Blocking       int64                 `db:"blocking"`
-	Findings       registration.Findings `db:"findings"`
-	Reason         string                `db:"reason"`
-	Error          string                `db:"error"`
-	CRMError       string                `db:"crm_error"`
-	ReviewComment  string                `db:"review_comment"`
-	RemoteID       string                `db:"remote_id"`
-	StateAt        time.Time             `db:"state_at"`
-	Currency       string                `db:"currency"`
-	AmountMinor    *int64                `db:"amount_minor"`
-	CloseOn        date.Date             `db:"close_on"`
+	RegistrationID string             `db:"registration_id"`
+	OpportunityID  string             `db:"opportunity_id"`
+	Name           string             `db:"name"`
+	AccountName    string             `db:"account_name"`
+	OwnerName      string             `db:"owner_name"`
+	Cloud          cloud.Cloud        `db:"cloud"`
+	State          registration.State `db:"state"`
+	Blocking       int64              `db:"blocking"`
+	Reason         string             `db:"reason"`
+	Error          string             `db:"error"`
+	CRMError       string             `db:"crm_error"`
+	ReviewComment  string             `db:"review_comment"`
+	RemoteID       string             `db:"remote_id"`
+	StateAt        time.Time          `db:"state_at"`
+	Currency       string             `db:"currency"`
+	AmountMinor    *int64             `db:"amount_minor"`
+	CloseOn        date.Date          `db:"close_on"`
 }
 
 func (r *needyRow) item(now time.Time) Item {
@@ -145,7 +164,6 @@ func (r *needyRow) item(now time.Time) Item {
 		if r.Blocking == 1 {
 			i.Title = "One field to mend before it can be registered"
 		}
-		i.Reason = firstMessages(r.Findings)
 	default:
 		i.Kind, i.Title, i.Urgency = ItemWaiting, r.Cloud.Label()+" has not decided yet", 200
 		i.Reason = fmt.Sprintf("In review for %d days", int(now.Sub(r.StateAt).Hours()/24))

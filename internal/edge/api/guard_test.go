@@ -216,6 +216,7 @@ func TestWhoAsksTooOftenWaits(t *testing.T) {
 func TestPagingVisitsEachRecordOnce(t *testing.T) {
 	t.Parallel()
 	all := func(path string, id func(map[string]any) string) {
+		before := into[items[map[string]any]](t, shared.get(t, strings.ReplaceAll(path, "limit=7", "limit=200")).want(t, http.StatusOK)).Items
 		seen := map[string]bool{}
 		next, pages := api.Prefix+path, 0
 		for next != "" {
@@ -239,14 +240,16 @@ func TestPagingVisitsEachRecordOnce(t *testing.T) {
 		if pages < 2 {
 			t.Errorf("%s has %d pages", path, pages)
 		}
-		whole := into[items[map[string]any]](t, shared.get(t, strings.ReplaceAll(path, "limit=7", "limit=200")).want(t, http.StatusOK))
-		if whole.Next == "" && len(whole.Items) != len(seen) {
-			t.Errorf("%s: %d records in pages, %d at once", path, len(seen), len(whole.Items))
+		// Other tests may add records meanwhile; those of before must all be met.
+		for _, x := range before {
+			if !seen[id(x)] {
+				t.Errorf("%s: the pages leave out %s", path, id(x))
+			}
 		}
 	}
 	text := func(x map[string]any) string { return fmt.Sprint(x["id"]) }
 	for _, sort := range []string{"", "&sort=name", "&sort=-amount", "&sort=stage", "&sort=-close_on", "&sort=owner", "&sort=account", "&sort=updated"} {
-		all("/opportunities?limit=7&open=open&cloud=aws&cloud=gcp"+sort, text)
+		all("/opportunities?limit=7&open=open"+sort, text)
 	}
 	all("/accounts?limit=7", text)
 	all("/accounts?limit=7&q=a", text)

@@ -78,7 +78,7 @@ func (c *demoCmd) Run(r *run) (err error) {
 	}
 	cfg := app.Config{DataDir: dir, Listen: c.Listen, Role: "all", Workers: 16, LogLevel: c.LogLevel, SyncEvery: time.Minute, Version: r.version, Environment: "Demo data",
 		Pace:  registration.Pace{Task: 300 * time.Millisecond, Review: time.Second, Refresh: time.Minute, Retry: 250 * time.Millisecond, Max: 5 * time.Second},
-		Every: sync.Every{Sweep: time.Second, Refresh: 10 * time.Minute}}
+		Every: sync.Every{Sweep: time.Second, Refresh: 10 * time.Minute, PutOff: time.Second}}
 	log, err := r.log(&cfg)
 	if err != nil {
 		return err

@@ -82,27 +82,36 @@ func runJob(ctx context.Context, r *run, a *app.App) error {
 	return settle(ctx, r, a, true)
 }
 
-// settle starts a read of Salesforce and waits until nothing is left to do. A
-// read that fails for good ends the wait with its error.
+// settle starts a read of Salesforce and waits until it went through and nothing
+// is left to do. A read that fails for good, or that Salesforce puts off for long,
+// ends the wait with its error.
 func settle(ctx context.Context, r *run, a *app.App, reviews bool) error {
 	show := newProgress(r)
 	defer show.end()
 	stop := show.follow(a)
 	defer stop()
-	jobID, _, err := a.Sync.StartPull(ctx, a.Jobs)
+	jobID, waits, err := a.Sync.StartPull(ctx, a.Jobs)
 	if err != nil {
 		return err
 	}
+	if waits { // perhaps for later: who asks for a sync wants it now
+		if _, err := a.Jobs.Retry(ctx, jobID); err != nil {
+			return err
+		}
+	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	pulled := false
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		if err := failedForGood(ctx, a, jobID); err != nil {
-			return err
+		if !pulled {
+			if pulled, err = pullEnded(ctx, a, jobID); err != nil {
+				return err
+			}
 		}
 		done, err := a.Sync.Settled(ctx, a.Jobs, reviews)
 		if err != nil {
@@ -111,27 +120,47 @@ func settle(ctx context.Context, r *run, a *app.App, reviews bool) error {
 		if err := show.registrations(ctx, a); err != nil {
 			return err
 		}
-		if done {
+		if done && pulled {
 			return nil
 		}
 	}
 }
 
-// failedForGood gives the error of a read that was given up, or that keeps
-// failing: then it is better to say so than to wait.
-func failedForGood(ctx context.Context, a *app.App, jobID int64) error {
+// longWait is from when on it is better to say that a read was put off than to
+// wait for it.
+const longWait = 10 * time.Second
+
+// pullEnded says whether a read went through. One that was given up, that keeps
+// failing, or that was put off for long is an error: better to say so than to wait.
+func pullEnded(ctx context.Context, a *app.App, jobID int64) (bool, error) {
 	j, err := a.Jobs.Get(ctx, jobID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if j.State == "completed" || len(j.Errors) == 0 {
-		return nil
+	later := j.ScheduledAt.Sub(a.Clock.Now()) > longWait
+	switch {
+	case j.State == "completed":
+		return true, nil
+	case j.State == "cancelled", j.State == "discarded", j.State == "retryable" && (j.Attempt >= 3 || later), j.State == "scheduled" && later:
+	default:
+		return false, nil
 	}
-	last := j.Errors[len(j.Errors)-1].Error
-	if j.State == "cancelled" || j.State == "discarded" || j.Attempt >= 3 && j.State == "retryable" {
-		return problem.Unavailable("sync_failed", "Salesforce could not be read: "+last, nil)
+	why := ""
+	if len(j.Errors) > 0 {
+		why = j.Errors[len(j.Errors)-1].Error
 	}
-	return nil
+	if j.State == "scheduled" { // put off, which leaves no error with the job
+		list, err := a.Connections.List(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range list {
+			if c.ID == "salesforce" {
+				why = fmt.Sprintf("%s; it is tried again after %s", c.Error, j.ScheduledAt.UTC().Format(time.RFC3339))
+			}
+		}
+	}
+	return false, problem.Unavailable("sync_failed", "Salesforce could not be read: "+why, nil)
 }
 
 // progress shows how far things are, when standard error is a terminal.

@@ -268,7 +268,7 @@ func (o *opportunities) table(r *http.Request, l *listing, rows []workspace.Row)
 		t.Columns = append(t.Columns, col)
 		shown = append(shown, c)
 	}
-	today := o.today()
+	today := o.dayNow()
 	for i := range rows {
 		row := ui.Row{ID: rows[i].ID, Href: listPath + "/" + rows[i].ID, Name: rows[i].Name, Tone: rowTone(&rows[i])}
 		for _, c := range shown {
@@ -277,8 +277,8 @@ func (o *opportunities) table(r *http.Request, l *listing, rows []workspace.Row)
 		t.Rows = append(t.Rows, row)
 	}
 	t.Bulk = []ui.Button{
-		{Label: "Register…", Icon: ui.IconRegister, FormAction: listPath + "/bulk/register", Blocked: blockedUnless(r, authz.ActionRegister, whyNotRegister)},
-		{Label: "Joint or not…", Icon: ui.IconCloud, FormAction: listPath + "/bulk/joint", Blocked: blockedUnless(r, authz.ActionMarkJoint, whyNotMark)},
+		{Label: "Register…", Icon: ui.IconRegister, FormAction: listPath + "/bulk/register", Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)},
+		{Label: "Joint or not…", Icon: ui.IconCloud, FormAction: listPath + "/bulk/joint", Blocked: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)},
 	}
 	return t
 }
@@ -495,7 +495,7 @@ type builtIn struct{ key, label, query string }
 // builtIns gives the views that everybody has, and the person's own deals if
 // they are a user of Salesforce.
 func (o *opportunities) builtIns(ctx context.Context) []builtIn {
-	p := fiscal.Default.Quarter(o.today())
+	p := fiscal.Default.Quarter(o.dayNow())
 	out := []builtIn{
 		{"all", "All", ""},
 		{"open", "All open", "open=open"},

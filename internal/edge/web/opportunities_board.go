@@ -61,7 +61,7 @@ func (o *opportunities) board(rw http.ResponseWriter, r *http.Request) {
 	if by == workspace.GroupStage {
 		p.Board.Label = "Opportunities by stage"
 	}
-	today := o.today()
+	today := o.dayNow()
 	for i := range lanes {
 		p.Board.Columns = append(p.Board.Columns, boardColumn(&lanes[i], &l, by, at, today))
 	}

@@ -62,7 +62,9 @@ func listColumns() []listColumn {
 			},
 			export: func(r *workspace.Row) []any { return []any{r.AccountName} }},
 		{key: "updated", label: "Updated", sort: workspace.SortUpdated, heads: []string{"Updated (UTC)"},
-			cell:   func(r *workspace.Row, _ date.Date) templ.Component { return ui.Time{At: r.CRMModstamp, Style: ui.TimeAgo} },
+			cell: func(r *workspace.Row, _ date.Date) templ.Component {
+				return ui.Time{At: r.CRMModstamp, Style: ui.TimeAgo}
+			},
 			export: func(r *workspace.Row) []any { return []any{r.CRMModstamp} }},
 		textColumn("crm_id", "Salesforce id", "", false, func(r *workspace.Row) string { return r.CRMID }),
 	}

@@ -71,7 +71,7 @@ func (o *opportunities) rows(r *http.Request, q workspace.Query, fn func(row *wo
 }
 
 func (o *opportunities) exportName(ending string) string {
-	return fmt.Sprintf(`attachment; filename="opportunities-%s.%s"`, o.today(), ending)
+	return fmt.Sprintf(`attachment; filename="opportunities-%s.%s"`, o.dayNow(), ending)
 }
 
 func (o *opportunities) exportCSV(rw http.ResponseWriter, r *http.Request) {

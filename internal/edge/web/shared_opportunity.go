@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
+
 	"unicode/utf8"
 
 	"github.com/a-h/templ"
@@ -28,8 +29,8 @@ const (
 	whyNotMark     = "Your role reads only: ask somebody of the alliance team to decide it"
 )
 
-// blockedUnless gives why the person may not do an act, "" if they may.
-func blockedUnless(r *http.Request, a authz.Action, why string) string {
+// whyBlocked gives why the person may not do an act, "" if they may.
+func whyBlocked(r *http.Request, a authz.Action, why string) string {
 	if may(r, a) {
 		return ""
 	}
@@ -159,8 +160,8 @@ func daysLate(closed bool, closeOn, today date.Date) int {
 	return int(today.Time().Sub(closeOn.Time()).Hours() / 24)
 }
 
-// today is the day now, by the server's clock in UTC.
-func (w *Web) today() date.Date { return date.Of(w.app.Clock.Now().UTC()) }
+// dayNow is the day now, by the server's clock in UTC.
+func (w *Web) dayNow() date.Date { return date.Of(w.app.Clock.Now().UTC()) }
 
 // crmLink gives the address of a record in Salesforce; "" where there is no
 // Salesforce that a browser could open.
@@ -218,10 +219,23 @@ func plural(n int64, one, many string) string {
 	return ui.Count(n) + " " + many
 }
 
-// laterOf gives the later of two instants.
-func laterOf(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// positive reads the version that a form was made for.
+func positive(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 0, problem.Invalid("version", "malformed", "The form is not complete: open the page again")
 	}
-	return b
+	return n, nil
+}
+
+// joined joins those of the parts that are not empty.
+func joined(between string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), between)
+}
+
+func fallback(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
 }

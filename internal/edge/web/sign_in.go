@@ -57,6 +57,7 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.sessions.Put(r.Context(), keyPerson, p.ID)
+	w.sessions.Put(r.Context(), keyPrint, fingerprint(&p))
 	http.Redirect(rw, r, form.Next, http.StatusSeeOther)
 }
 

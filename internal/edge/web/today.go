@@ -20,7 +20,7 @@ import (
 )
 
 func (w *Web) routesToday() {
-	w.get("/{$}", w.today)
+	w.get("/{$}", w.showToday)
 }
 
 // todayShown is how many items are shown before somebody asks for more.
@@ -53,7 +53,7 @@ type todayData struct {
 	moreAll string // where the rest is
 }
 
-func (w *Web) today(rw http.ResponseWriter, r *http.Request) {
+func (w *Web) showToday(rw http.ResponseWriter, r *http.Request) {
 	d, err := w.todayData(r)
 	if err != nil {
 		w.fail(rw, r, err)
@@ -272,19 +272,20 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	if !i.CloseOn.IsZero() {
 		out.Due = i.CloseOn.Time()
 	}
+	at := out.Href + "#" + string(i.Cloud)
 	switch i.Kind {
 	case workspace.ItemAction:
-		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: out.Href + "#findings"}
+		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: at}
 	case workspace.ItemFailed:
-		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: out.Href + "#findings"}
+		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: at}
 	case workspace.ItemBlocked:
-		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Mend fields", Href: out.Href + "#findings"}
+		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Mend fields", Href: at + "-findings"}
 	case workspace.ItemRejected:
-		out.Tone, out.Act = ui.ToneNeutral, ui.Button{Label: "Read the reason", Href: out.Href}
+		out.Tone, out.Act = ui.ToneNeutral, ui.Button{Label: "Read the reason", Href: at}
 	case workspace.ItemCRM:
-		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "See the record", Href: out.Href}
+		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "See the record", Href: at}
 	default:
-		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "See the review", Href: out.Href}
+		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "See the review", Href: at}
 	}
 	if i.CloseOn != "" && i.CloseOn.Before(date.Of(now)) {
 		out.Why += " The close date has passed."

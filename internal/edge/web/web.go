@@ -5,6 +5,8 @@ package web
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,6 +43,7 @@ const (
 // Keys of what a session holds.
 const (
 	keyPerson  = "person"
+	keyPrint   = "print"
 	keyFlash   = "flash"
 	keyWarning = "warning"
 	keyUndo    = "undo"
@@ -81,6 +84,11 @@ func (w *Web) WithActor(next http.Handler) http.Handler {
 		if personID := w.sessions.GetString(r.Context(), keyPerson); personID != "" {
 			p, err := w.app.Team.Person(r.Context(), personID)
 			switch {
+			case err == nil && w.sessions.GetString(r.Context(), keyPrint) != fingerprint(&p):
+				// The password was changed since: the session ends with the old one.
+				if derr := w.sessions.Destroy(r.Context()); derr != nil {
+					w.log.ErrorContext(r.Context(), "end the session of a changed password", "error", derr)
+				}
 			case err == nil:
 				r = r.WithContext(context.WithValue(authz.With(r.Context(), p.Actor()), personKey{}, p))
 			case problem.Is(err, problem.KindNotFound):
@@ -94,6 +102,12 @@ func (w *Web) WithActor(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(rw, r)
 	}))
+}
+
+// fingerprint tells one password of a person from another without saying it.
+func fingerprint(p *team.Person) string {
+	sum := sha256.Sum256([]byte(p.PasswordHash))
+	return hex.EncodeToString(sum[:8])
 }
 
 type personKey struct{}

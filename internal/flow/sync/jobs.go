@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -28,6 +29,8 @@ type (
 	SweepArgs struct{}
 	// RefreshArgs is the job that asks the portals for health and solutions.
 	RefreshArgs struct{}
+	// DecideArgs is the job that asks a changed joint rule about every opportunity.
+	DecideArgs struct{}
 )
 
 // Kind names the job.
@@ -45,13 +48,12 @@ func (SweepArgs) Kind() string { return "registration_sweep" }
 // Kind names the job.
 func (RefreshArgs) Kind() string { return "portal_refresh" }
 
-// once keeps a second job of the same kind and arguments out while the first
-// waits or runs. River's default would count completed ones too.
+// Kind names the job.
+func (DecideArgs) Kind() string { return "joint_decide" }
+
 var (
-	once = river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending,
-		rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}}
-	syncOnce = &river.InsertOpts{Queue: jobs.QueueSync, UniqueOpts: once}
-	anyOnce  = &river.InsertOpts{UniqueOpts: once}
+	syncOnce = &river.InsertOpts{Queue: jobs.QueueSync, UniqueOpts: jobs.Once()}
+	anyOnce  = &river.InsertOpts{UniqueOpts: jobs.Once()}
 )
 
 // pullTimeout bounds one read of Salesforce: a first import of a large
@@ -66,15 +68,30 @@ type Every struct {
 	Pull    time.Duration
 	Sweep   time.Duration
 	Refresh time.Duration
+	// PutOff is the longest that a job is put off when an outside system asks for
+	// patience; zero is as long as it asks.
+	PutOff time.Duration
+}
+
+// patience shortens the wait that an error asks for to PutOff.
+func (e Every) patience(err error) error {
+	remote := problem.RemoteOf(err)
+	if e.PutOff == 0 || remote == nil || remote.RetryAfter <= e.PutOff {
+		return err
+	}
+	sooner := *remote
+	sooner.RetryAfter = e.PutOff
+	return problem.FromRemote(sooner, err.Error(), err)
 }
 
 // Jobs adds the workers of the flows and gives the periodic jobs. client is
 // asked for when a job runs.
 func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every) []*river.PeriodicJob {
-	jobs.Add(r, pullTimeout, func(ctx context.Context, _ PullArgs) error { return s.Pull(ctx) })
-	jobs.Add(r, 10*time.Minute, func(ctx context.Context, _ PushArgs) error { return s.Push(ctx) })
+	jobs.Add(r, pullTimeout, func(ctx context.Context, _ PullArgs) error { return every.patience(s.Pull(ctx)) })
+	jobs.Add(r, 10*time.Minute, func(ctx context.Context, _ PushArgs) error { return every.patience(s.Push(ctx)) })
 	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a AdvanceArgs) error { return s.Advance(ctx, a.RegistrationID) })
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
+	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
@@ -101,6 +118,9 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	}
 	s.Registrations.Wake, s.Registrations.Write, s.Activities.Write = wake, write, write
 	s.Registrations.Happened = s.Activities.OnRegistration
+	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
+		return client().Insert(ctx, tx, DecideArgs{}, anyOnce)
+	}
 }
 
 // StartPull plans a read of Salesforce now; running says that one waits or runs
@@ -131,7 +151,11 @@ func (s *Service) CheckPull(ctx context.Context, client *jobs.Client) (running b
 // Sweep wakes what is due but has no job (a killed process, a change made while
 // its job ran), and has Salesforce written if something waits for it.
 func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
-	ids, err := registration.DueIDs(ctx, s.DB, s.Clock.Now(), sweepBatch)
+	var clouds []cloud.Cloud
+	for _, p := range s.Portals {
+		clouds = append(clouds, p.Cloud())
+	}
+	ids, err := registration.DueIDs(ctx, s.DB, clouds, s.Clock.Now(), sweepBatch)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/domain/account"
@@ -68,8 +69,8 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// read streams the changed records of one object into the mirror, in batches;
-// each batch and the new high-water mark are one transaction. Reading the next
+// read streams the changed records of one object into the mirror; perCommit of
+// them and the new high-water mark are one transaction. Reading the next
 // page and storing the last batch go on side by side.
 func read[T any](ctx context.Context, s *Service, object string, source func(context.Context, time.Time) iter.Seq2[T, error],
 	stamp func(*T) time.Time, store func(context.Context, *db.Tx, []T) error,
@@ -95,7 +96,7 @@ func read[T any](ctx context.Context, s *Service, object string, source func(con
 		rows []T
 		err  error
 	}
-	chunks := make(chan chunk, 2)
+	chunks := make(chan chunk, 1)
 	go func() {
 		defer close(chunks)
 		send := func(c chunk) bool {
@@ -106,7 +107,7 @@ func read[T any](ctx context.Context, s *Service, object string, source func(con
 				return false
 			}
 		}
-		rows := make([]T, 0, batch)
+		rows := make([]T, 0, perCommit)
 		for row, err := range source(ctx, since) {
 			if err != nil {
 				if len(rows) == 0 || send(chunk{rows: rows}) {
@@ -114,11 +115,11 @@ func read[T any](ctx context.Context, s *Service, object string, source func(con
 				}
 				return
 			}
-			if rows = append(rows, row); len(rows) == batch {
+			if rows = append(rows, row); len(rows) == perCommit {
 				if !send(chunk{rows: rows}) {
 					return
 				}
-				rows = make([]T, 0, batch)
+				rows = make([]T, 0, perCommit)
 			}
 		}
 		if len(rows) > 0 {
@@ -130,8 +131,10 @@ func read[T any](ctx context.Context, s *Service, object string, source func(con
 			return p.Done, fmt.Errorf("read %s: %w", object, c.err)
 		}
 		err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error {
-			if err := store(ctx, tx, c.rows); err != nil {
-				return err
+			for rows := range slices.Chunk(c.rows, batch) {
+				if err := store(ctx, tx, rows); err != nil {
+					return err
+				}
 			}
 			if last := stamp(&c.rows[len(c.rows)-1]); last.After(mark) {
 				return saveCursor(ctx, tx, object, last)

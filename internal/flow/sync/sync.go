@@ -73,8 +73,14 @@ const TopicSync = "sync"
 // that began earlier can become visible later (salesforce-gitlab.md §1.4).
 const overlap = 5 * time.Minute
 
-// batch is how many records are stored in one transaction.
-const batch = 500
+// batch is how many records are stored in one go (a domain's Import takes so
+// many), and perCommit in one transaction: each commit writes every page of a
+// dozen indexes that its rows touched, so fewer and larger ones cost less, and
+// others wait for the writer a little longer.
+const (
+	batch     = 500
+	perCommit = 4 * batch
+)
 
 // Service is the flows.
 type Service struct {

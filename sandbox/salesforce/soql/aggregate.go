@@ -38,8 +38,12 @@ func (c *compiler) group(s *selection) (*grouping, *Error) {
 		if err != nil {
 			return nil, err
 		}
+		groupable := !a.long
 		switch a.typ {
 		case TypeDouble, TypeCurrency, TypePercent, TypeDateTime, TypeMultiPicklist, TypeBase64:
+			groupable = false
+		}
+		if !groupable {
 			return nil, c.env.fail(CodeInvalidField, e.Pos, "field '"+a.name+"' can not be grouped in a query call")
 		}
 		g.names[c.canonical(e)] = len(g.keys)
@@ -190,7 +194,7 @@ func (c *compiler) aggregate(g *grouping, e *Expr) (accessor, *Error) {
 	default:
 		fits = kind != classBool && arg.typ != TypeMultiPicklist
 	}
-	if !fits || arg.typ == TypeBase64 {
+	if !fits || arg.typ == TypeBase64 || arg.long {
 		return arg, c.env.fail(CodeMalformedQuery, e.Pos, "field "+arg.name+" does not support aggregate operator "+e.Func)
 	}
 	key := c.canonical(e)

@@ -69,7 +69,7 @@ func (c *compiler) comparison(n *Compare, resolve resolver, top bool) (predicate
 	if err != nil {
 		return nil, err
 	}
-	if a.typ == TypeBase64 {
+	if a.typ == TypeBase64 || a.long {
 		return nil, c.env.fail(CodeInvalidField, n.Left.Pos, "field '"+a.name+"' can not be filtered in a query call")
 	}
 	var match func(any) bool

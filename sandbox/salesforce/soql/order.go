@@ -26,7 +26,7 @@ func (c *compiler) sortKeys(resolve resolver) ([]sortKey, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		if a.typ == TypeMultiPicklist || a.typ == TypeBase64 {
+		if a.typ == TypeMultiPicklist || a.typ == TypeBase64 || a.long {
 			return nil, c.env.fail(CodeInvalidField, item.Expr.Pos, "field '"+a.name+"' can not be sorted in a query call")
 		}
 		k := sortKey{get: a.get, kind: classOf(a.typ), descending: item.Descending, nullsFirst: !item.Descending}

@@ -23,12 +23,13 @@ type accessor struct {
 	col    int    // the column when the value is the row's own, else -1
 	get    func(Row) any
 	object *Object // of which the field is
+	long   bool    // no query may filter, sort or group by it
 }
 
 // column makes the accessor of a row's own field.
 func column(o *Object, i int) accessor {
 	f := o.Fields[i]
-	return accessor{typ: f.Type, name: f.Name, col: i, object: o, get: func(r Row) any { return cell(r, i) }}
+	return accessor{typ: f.Type, name: f.Name, col: i, object: o, long: f.Long, get: func(r Row) any { return cell(r, i) }}
 }
 
 // cell reads a column; a row that is shorter than its object has nulls.

@@ -46,6 +46,7 @@ type Field struct {
 	Label        string
 	Type         Type
 	Relationship string   // "Account" for AccountId, "Fulfillment_Partner__r" for Fulfillment_Partner__c; "" when no reference
+	Long         bool     // a long text area, which no query may filter, sort or group by
 	ReferenceTo  []string // the objects the reference may point to (several: polymorphic, such as Task.What)
 }
 

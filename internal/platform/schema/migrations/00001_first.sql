@@ -20,6 +20,7 @@ CREATE TABLE person (
   version bigint NOT NULL DEFAULT 1
 );
 CREATE INDEX person_email ON person (email_key);
+CREATE UNIQUE INDEX person_user_email ON person (email_key) WHERE password_hash <> '';
 
 CREATE TABLE session (
   token text PRIMARY KEY,

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// load is an open-model load: requests leave at their times whether or not those
+// before were answered, and each latency counts from the time at which the
+// request was to leave. So a stall is felt by all that it delays.
+type load struct {
+	client *http.Client
+	every  time.Duration
+	paths  []string // taken in turn
+	host   string
+}
+
+// latencies by path, in milliseconds, sorted.
+type latencies map[string][]float64
+
+// run sends requests for as long as span.
+func (l load) run(ctx context.Context, span time.Duration) (latencies, error) {
+	n := int(span / l.every)
+	took, errs := make([]time.Duration, n), make([]error, n)
+	var wg sync.WaitGroup
+	began := time.Now()
+	for i := range n {
+		due := began.Add(time.Duration(i) * l.every)
+		select {
+		case <-ctx.Done():
+			wg.Wait()
+			return nil, context.Cause(ctx)
+		case <-time.After(time.Until(due)):
+		}
+		wg.Go(func() {
+			errs[i] = get(ctx, l.client, l.host+l.paths[i%len(l.paths)])
+			took[i] = time.Since(due)
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	out := latencies{}
+	for i, d := range took {
+		path := l.paths[i%len(l.paths)]
+		out[path] = append(out[path], float64(d.Microseconds())/1000)
+	}
+	for _, list := range out {
+		slices.Sort(list)
+	}
+	return out, nil
+}
+
+// all gives the latencies of all paths together.
+func (l latencies) all() []float64 {
+	var out []float64
+	for _, list := range l {
+		out = append(out, list...)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// quantile gives the nearest-rank quantile of a sorted list.
+func quantile(sorted []float64, q float64) float64 {
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+func spread(sorted []float64) string {
+	return fmt.Sprintf("p50 %.1f, p99 %.1f ms", quantile(sorted, 0.5), quantile(sorted, 0.99))
+}
+
+// get reads a page to its end. Being sent to the sign-in is a failure.
+func get(ctx context.Context, client *http.Client, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || strings.HasPrefix(resp.Request.URL.Path, "/sign-in") {
+		return fmt.Errorf("GET %s answered %s from %s", req.URL.Path, resp.Status, resp.Request.URL.Path)
+	}
+	return nil
+}

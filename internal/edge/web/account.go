@@ -1,0 +1,130 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/workspace"
+	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+)
+
+// accountDeals is how many opportunities the page of an account shows at most.
+const accountDeals = 200
+
+// companyPage is what the page of an account shows.
+type companyPage struct {
+	Page   ui.Page
+	Header ui.RecordHeader
+	Facts  []ui.Fact
+	Deals  ui.DataTable
+	Note   templ.Component
+}
+
+func (w *Web) accountPage(rw http.ResponseWriter, r *http.Request) {
+	a, err := w.app.Accounts.Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	rows, err := w.dealsOf(r.Context(), &a)
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	p := companyPage{Header: ui.RecordHeader{Kind: "Account", Title: a.Name}, Note: ui.Text(ui.Count(int64(len(rows))))}
+	if a.Type != "" {
+		p.Header.State = ui.Badge{Text: a.Type}
+	}
+	if a.Deleted {
+		p.Header.State = ui.Badge{Tone: ui.ToneDanger, Text: "Deleted in Salesforce"}
+	}
+	p.Header.Facts = []ui.Fact{
+		{Label: "Website", Value: websiteCell(a.Website)}, {Label: "Country", Value: textOr(a.Country)}, {Label: "Segment", Value: textOr(a.Segment)},
+		{Label: "Owner", Value: ui.PersonName(a.OwnerName)}, {Label: "Salesforce id", Value: ui.Copy{Text: a.CRMID, What: "the Salesforce id"}},
+	}
+	if href := w.crmLink(a.CRMID); href != "" {
+		p.Header.Actions = []ui.Button{{Label: "Open in Salesforce", Icon: ui.IconExternal, Href: href}}
+	}
+	add := func(label, value string) {
+		if value != "" {
+			p.Facts = append(p.Facts, ui.Fact{Label: label, Value: ui.Text(value)})
+		}
+	}
+	add("Industry", a.Industry)
+	add("Address", joined(", ", a.Street, a.City, joined(" ", a.State, a.PostalCode), a.Country))
+	add("Phone", a.Phone)
+	add("Domains", a.Domains)
+	add("D-U-N-S number", a.DUNS)
+	add("AWS account", a.AWSAccountID)
+	add("Geo and region", joined(" · ", a.Geo, a.Region, a.Territory))
+	if a.Employees != nil {
+		add("Employees", ui.Count(*a.Employees))
+	}
+	p.Facts = append(p.Facts, ui.Fact{Label: "Changed in Salesforce", Value: ui.Time{At: a.CRMModstamp, Style: ui.TimeAgo}})
+	p.Deals = w.accountTable(rows)
+	p.Page = w.page(r, ui.Page{Title: a.Name, HideTitle: true, Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}}})
+	w.render(rw, r, http.StatusOK, companyView(p))
+}
+
+func (w *Web) accountTable(rows []workspace.Row) ui.DataTable {
+	t := ui.DataTable{ID: "account-opportunities", Caption: "Opportunities of the account",
+		Empty: ui.EmptyState{Icon: ui.IconDeal, Title: "No opportunities", Text: "Salesforce lists none for this account."}}
+	var shown []listColumn
+	for _, c := range listColumns() {
+		if c.usual {
+			t.Columns = append(t.Columns, ui.Column{Key: c.key, Label: c.label, End: c.end, Grow: c.fixed})
+			shown = append(shown, c)
+		}
+	}
+	for i := range rows {
+		row := ui.Row{ID: rows[i].ID, Name: rows[i].Name, Href: dealPath(rows[i].ID, ""), Tone: rowTone(&rows[i])}
+		for _, c := range shown {
+			if c.key == "name" {
+				row.Cells = append(row.Cells, ui.Text(rows[i].Name))
+				continue
+			}
+			row.Cells = append(row.Cells, c.cell(&rows[i], w.dayNow()))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// dealsOf gives the opportunities of an account, the last to close first. The
+// list finds by name, so those of accounts with the same name are left out here.
+func (w *Web) dealsOf(ctx context.Context, a *account.Account) ([]workspace.Row, error) {
+	var out []workspace.Row
+	q := workspace.Query{Text: a.Name, Sort: workspace.SortClose, Desc: true, Limit: 200}
+	for range 5 {
+		page, err := w.app.Workspace.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range page.Rows {
+			if row.AccountID == a.ID && len(out) < accountDeals {
+				out = append(out, row)
+			}
+		}
+		if page.Next == "" || len(out) >= accountDeals {
+			break
+		}
+		q.After = page.Next
+	}
+	return out, nil
+}
+
+// website gives the address of a site if it is one that may be linked to.
+func website(s string) string {
+	lower := strings.ToLower(strings.TrimSpace(s))
+	switch {
+	case strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://"):
+		return strings.TrimSpace(s)
+	case lower != "" && !strings.Contains(lower, ":") && strings.Contains(lower, "."):
+		return "https://" + strings.TrimSpace(s)
+	}
+	return ""
+}
