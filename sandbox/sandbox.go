@@ -153,7 +153,7 @@ func prepare(dir string) (seeded bool, err error) {
 		return false, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return false, fmt.Errorf("the sandboxes' folder cannot be made: %w", err)
+		return false, fmt.Errorf("the sandboxes' folder %s cannot be made: %w", dir, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, seedFile)); err == nil {
 		return true, nil

@@ -19,6 +19,16 @@ import (
 
 func TestAWSClientDoesTheMainJob(t *testing.T) {
 	t.Parallel()
+	runAWS(t, "aws.mjs")
+}
+
+func TestAWSClientUsesEveryOperation(t *testing.T) {
+	t.Parallel()
+	runAWS(t, "aws-all.mjs")
+}
+
+func runAWS(t *testing.T, script string) {
+	t.Helper()
 	needNode(t)
 	server, err := aws.New(aws.Options{})
 	if err != nil {
@@ -27,7 +37,7 @@ func TestAWSClientDoesTheMainJob(t *testing.T) {
 	t.Cleanup(func() { closed(t, server.Close) })
 	url := serve(t, server.Handler())
 	keyID, secret := server.Credentials()
-	runScript(t, "aws.mjs",
+	runScript(t, script,
 		"AWS_ENDPOINT_URL="+url,
 		"AWS_ACCESS_KEY_ID="+keyID,
 		"AWS_SECRET_ACCESS_KEY="+secret,

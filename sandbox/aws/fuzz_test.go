@@ -101,3 +101,54 @@ func FuzzSignature(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCalls: whatever the model accepts, no operation panics; what is refused
+// changes nothing but what had become due, and what is answered fits the model.
+func FuzzCalls(f *testing.F) {
+	s, err := New(Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	x := s.begin(s.opt.Clock.Now())
+	opp, err := x.refer(referral{Catalog: CatalogAWS, Kind: "opportunity", SenderAccount: awsAccount})
+	if err != nil {
+		f.Fatal(err)
+	}
+	lead, err := x.refer(referral{Catalog: CatalogAWS, Kind: "lead", SenderAccount: awsAccount})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := x.commit(); err != nil {
+		f.Fatal(err)
+	}
+	for _, op := range []string{"AcceptEngagementInvitation", "RejectEngagementInvitation", "GetEngagementInvitation", "StartEngagementByAcceptingInvitationTask"} {
+		f.Add(op, `{"Catalog":"AWS","ClientToken":"c","Identifier":"`+opp.ID+`"}`)
+		f.Add(op, `{"Catalog":"AWS","ClientToken":"c","Identifier":"`+lead.ID+`"}`)
+	}
+	f.Add("CreateEngagement", `{"Catalog":"AWS","ClientToken":"c","Contexts":[{"Type":"Lead","Payload":{"Lead":{"Customer":{"CompanyName":"x"},"Interactions":[{"Contact":{"BusinessTitle":"a","Email":"b","FirstName":"","LastName":""}}]}}}]}`)
+	f.Add("StartOpportunityFromEngagementTask", `{"Catalog":"AWS","ClientToken":"c","Identifier":"`+lead.Engagement+`","ContextIdentifier":"1"}`)
+	f.Add("StartProspectingFromEngagementTask", `{"Catalog":"AWS","ClientToken":"c","TaskName":"t","Identifiers":["`+lead.Engagement+`"]}`)
+	f.Add("ListResourceSnapshots", `{"Catalog":"AWS","EngagementIdentifier":"`+opp.Engagement+`","MaxResults":1,"NextToken":"x"}`)
+	f.Add("PutSellingSystemSettings", `{"Catalog":"Sandbox"}`)
+	f.Fuzz(func(t *testing.T, op, body string) {
+		handle, ok := operations[op]
+		if !ok {
+			return
+		}
+		in, errs, err := s.validator.decode(s.model.Operations[op], []byte(body))
+		if err != nil || len(errs) > 0 {
+			return
+		}
+		before := s.state.seq
+		out := s.perform(op, handle, in)
+		if out.status != http.StatusOK {
+			if out.status == http.StatusInternalServerError || s.state.seq != before {
+				t.Fatalf("%s %s: %d %s", op, body, out.status, out.body)
+			}
+			return
+		}
+		if wrong := AnswerViolations(op, out.body); len(wrong) > 0 {
+			t.Fatalf("%s %s answers %s: %v", op, body, out.body, wrong)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -117,10 +118,15 @@ func (x *tx) getInvitation(in doc) (doc, *fault) {
 		}
 		out["Payload"] = doc{i.Kind: payload}
 	}
-	e, f := x.findEngagement(i.Catalog, i.Engagement)
-	if f != nil {
-		return out, nil
+	if e, f := x.findEngagement(i.Catalog, i.Engagement); f == nil {
+		maps.Copy(out, invitedTo(e))
 	}
+	return out, nil
+}
+
+// invitedTo is what an invitation tells of its engagement.
+func invitedTo(e *engagement) doc {
+	out := doc{}
 	if e.Description != "" {
 		out["EngagementDescription"] = e.Description
 	}
@@ -139,7 +145,7 @@ func (x *tx) getInvitation(in doc) (doc, *fault) {
 	if extra := enrichment(e); len(extra) > 0 {
 		out["EnrichmentContext"] = extra
 	}
-	return out, nil
+	return out
 }
 
 // enrichment is what AWS adds to an invitation from the engagement's contexts.
@@ -258,11 +264,8 @@ func (x *tx) expireInvitation(old *invitation) {
 
 // engage makes what AWS needs to see a submitted opportunity, as far as it is
 // not there: the engagement with AWS in it, a snapshot, a job, an invitation.
-func (x *tx) engage(o *opportunity) {
-	x.engageQuietly(o, true)
-}
-
-func (x *tx) engageQuietly(o *opportunity, tell bool) {
+// It emits their events when it is to tell.
+func (x *tx) engage(o *opportunity, tell bool) {
 	e, f := x.findEngagement(o.Catalog, o.Engagement.ID)
 	fresh := f != nil
 	if fresh {
@@ -370,7 +373,11 @@ func (x *tx) adopt() {
 			continue
 		}
 		dup := *o
-		x.engageQuietly(&dup, false)
+		x.engage(&dup, false)
+		if i, f := x.findInvitation(dup.Catalog, dup.Engagement.InvitationID); f == nil && dup.Review.Status == statusApproved {
+			i.Status = invitationAccepted
+			x.putInvitation(i)
+		}
 		x.put(&dup)
 	}
 }

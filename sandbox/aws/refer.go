@@ -174,8 +174,12 @@ var (
 	customerFirst = strings.Fields("Amberfield Brightmoor Copperlake Dunhollow Elmstead Fairwick Glasswater Hartwold Ironvale Juniper Kestrel Larkmead Millbrook Northgate Oakrise Pinehurst")
 	customerLast  = strings.Fields("Analytics Foods Freight Instruments Insurance Logistics Media Pharma Retail Systems Textiles Utilities")
 	customerPlace = []struct{ country, state, postal, city, street string }{
-		{"US", "Oregon", "97201", "Portland", "14 Harbor Road"}, {"DE", "", "10115", "Berlin", "Lindenweg 3"}, {"GB", "", "M1 1AE", "Manchester", "8 Canal Row"},
-		{"FR", "", "69001", "Lyon", "5 rue du Pont"}, {"SG", "", "018956", "Singapore", "2 Bay Walk"}, {"US", "Texas", "73301", "Austin", "77 Mesa Lane"},
+		{"US", "Oregon", "97201", "Portland", "14 Harbor Road"},
+		{"DE", "", "10115", "Berlin", "Lindenweg 3"},
+		{"GB", "", "M1 1AE", "Manchester", "8 Canal Row"},
+		{"FR", "", "69001", "Lyon", "5 rue du Pont"},
+		{"SG", "", "018956", "Singapore", "2 Bay Walk"},
+		{"US", "Texas", "73301", "Austin", "77 Mesa Lane"},
 	}
 )
 

@@ -49,6 +49,40 @@ func TestALongJournalIsCompactedWhenOpened(t *testing.T) {
 	}
 }
 
+func TestAJournalFromBeforeEngagementsWereKeptIsCompletedWhenOpened(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "j")
+	s, err := New(Options{StatePath: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := s.begin(startForTest)
+	ref := engagementRef{ID: "eng-00000000000001", InvitationID: "engi-0000000000001", JobID: "job-0000000000001"}
+	x.put(&opportunity{ID: "O1", Catalog: CatalogAWS, Involvement: involveCoSell, Doc: doc{"LifeCycle": map[string]any{"Stage": "Qualified"}}, Review: review{Status: statusApproved}, Engagement: ref})
+	if err := x.commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s, err := New(Options{StatePath: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := s.state
+		if st.engagements[ref.ID] == nil || st.invitations[ref.InvitationID] == nil || st.jobs[ref.JobID] == nil || len(st.snapshots) != 1 || len(st.jobs) != 1 || len(st.events) != 0 {
+			t.Errorf("%d engagements, %d invitations, %d jobs, %d snapshots, %d events", len(st.engagements), len(st.invitations), len(st.jobs), len(st.snapshots), len(st.events))
+		}
+		if st.opportunities["O1"].Engagement != ref {
+			t.Errorf("%+v", st.opportunities["O1"].Engagement)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 var startForTest = kit.NewClock().Now()
 
 func BenchmarkWholeLife(b *testing.B) {

@@ -148,7 +148,7 @@ func (x *tx) trySubmit(o *opportunity, involvement, visibility string) *fault {
 		return brokenRule(errs...)
 	}
 	x.submit(o, involvement, visibility)
-	x.engage(o)
+	x.engage(o, true)
 	x.touch(o)
 	x.put(o)
 	x.updated(o)

@@ -121,7 +121,7 @@ func TestATokenCannotMakeAWiderOne(t *testing.T) {
 	}
 }
 
-func TestABrowserSessionActsToo(t *testing.T) {
+func TestABrowserSessionActsTooAndTheServingProgramDoesNot(t *testing.T) {
 	t.Parallel()
 	handler, err := api.New(shared.app)
 	if err != nil {
@@ -136,6 +136,11 @@ func TestABrowserSessionActsToo(t *testing.T) {
 	w := as(ctx, "/me")
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"kind":"person"`) || !strings.Contains(w.Body.String(), shared.abdm.person.ID) {
 		t.Errorf("a session got %d %s", w.Code, w.Body)
+	}
+	for _, serving := range []authz.Actor{authz.System, {Kind: authz.KindSystem, ID: "cli"}, {Kind: authz.KindIntegration, ID: shared.director.person.ID, Level: authz.LevelDirector}} {
+		if w := as(authz.With(t.Context(), serving), "/users"); w.Code != http.StatusUnauthorized {
+			t.Errorf("the %s %s of the serving program got %d", serving.Kind, serving.ID, w.Code)
+		}
 	}
 	if w := as(ctx, "/users"); w.Code != http.StatusForbidden {
 		t.Errorf("an ABDM's session got %d for the users", w.Code)

@@ -254,7 +254,9 @@ func (r *recording) Write(b []byte) (int, error) { return r.body.Write(b) }
 func (s *server) actor(r *http.Request) (authz.Actor, error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		if a, ok := authz.From(r.Context()); ok {
+		// A browser session is a person's. Whatever else stands in the context is
+		// that of the program that serves, such as the command line's own.
+		if a, ok := authz.From(r.Context()); ok && a.Kind == authz.KindPerson {
 			return a, nil
 		}
 		return authz.Actor{}, problem.Unauthorized("not_signed_in", "Send a personal token: Authorization: Bearer tdm_…")

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -228,4 +229,20 @@ func TestTheDocumentIsServedAsYAMLTooAndToEverybody(t *testing.T) {
 	tag := a.header.Get("ETag")
 	shared.do(t, call{token: "-", method: http.MethodGet, path: "/openapi.yaml", header: map[string]string{"If-None-Match": tag}}).want(t, http.StatusNotModified)
 	shared.do(t, call{token: "-", method: http.MethodPost, path: "/openapi.yaml"}).refusal(t, http.StatusMethodNotAllowed, "method_not_allowed")
+}
+
+func TestThePageOfDocumentationNamesEveryOperation(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range openAPI(t).Paths {
+		for method, d := range methods {
+			line := "| `" + strings.ToUpper(method) + " " + path + "` | " + d.Summary + " | " + d.scope() + " |"
+			if !strings.Contains(string(page), line) {
+				t.Errorf("docs/api.md lacks the line %s", line)
+			}
+		}
+	}
 }

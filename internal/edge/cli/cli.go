@@ -16,7 +16,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 	"golang.org/x/term"
 
 	"github.com/tandem-cosell/tandem/internal/app"
@@ -116,14 +115,14 @@ func Run(ctx context.Context, args []string, version string, in io.Reader, out, 
 		kong.Description("Sell together with AWS, Microsoft Azure and Google Cloud: every joint opportunity registered once and kept true."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-		kong.Configuration(kongyaml.Loader, defaultConfigFiles()...),
+		kong.Configuration(loadFile, defaultConfigFiles()...),
 		kong.Writers(out, errw),
 		kong.Exit(func(c int) { panic(exit(c)) }),
 		kong.Vars{"version": version},
 	)
-	if err != nil {
+	if err != nil { // of the configuration file
 		r.say("tandem: %v\n", err)
-		return ExitFailure
+		return ExitUsage
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {

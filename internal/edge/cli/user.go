@@ -51,6 +51,10 @@ type userAddCmd struct {
 	JSON          bool   `name:"json" help:"Print JSON."`
 }
 
+// Help gives an example.
+func (userAddCmd) Help() string { return `Example:
+  tandem user add --email ana@example.com --name "Ana Example" --level director` }
+
 // Run makes a user.
 func (c *userAddCmd) Run(r *run) error {
 	password, err := readPassword(r, c.PasswordStdin)
@@ -90,6 +94,10 @@ type userListCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
+// Help gives an example.
+func (userListCmd) Help() string { return `Example:
+  tandem user list --json` }
+
 // Run lists the users.
 func (c *userListCmd) Run(r *run) error {
 	return withApp(r, c.Config, func(ctx context.Context, a *app.App) error {
@@ -112,6 +120,10 @@ type userPasswordCmd struct {
 	Email         string `arg:"" help:"E-mail address."`
 	PasswordStdin bool   `name:"password-stdin" help:"Read the password from standard input instead of making one."`
 }
+
+// Help gives an example.
+func (userPasswordCmd) Help() string { return `Example:
+  tandem user password ana@example.com` }
 
 // Run gives a user a new password.
 func (c *userPasswordCmd) Run(r *run) error {
@@ -137,6 +149,10 @@ type userLevelCmd struct {
 	Level string `arg:"" help:"The new level."`
 }
 
+// Help gives an example.
+func (userLevelCmd) Help() string { return `Example:
+  tandem user level ana@example.com senior_director` }
+
 // Run moves a user to another level.
 func (c *userLevelCmd) Run(r *run) error {
 	return withApp(r, c.Config, func(ctx context.Context, a *app.App) error {
@@ -148,6 +164,10 @@ type userDisableCmd struct {
 	app.Config
 	Email string `arg:"" help:"E-mail address."`
 }
+
+// Help gives an example.
+func (userDisableCmd) Help() string { return `Example:
+  tandem user disable ana@example.com` }
 
 // Run takes a user's access away.
 func (c *userDisableCmd) Run(r *run) error {

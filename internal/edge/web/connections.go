@@ -56,7 +56,7 @@ func (w *Web) connections(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	d := connectionsData{sync: s, systems: systems, page: w.page(r, ui.Page{Title: "Connections", Nav: ui.AreaConnections, Actions: s.actions(),
+	d := connectionsData{sync: s, systems: systems, page: w.page(r, ui.Page{Title: "Connections", Nav: ui.AreaConnections,
 		Lead: ui.Text("The systems outside Tandem: whether they answer, how fresh what they told us is, and how much of their quota is used.")})}
 	w.render(rw, r, http.StatusOK, connectionsPage(d))
 }
@@ -162,7 +162,7 @@ func healthNote(v connectionView, now time.Time) string {
 		return v.guide.absent
 	case connection.StatusHealthy:
 		if !c.SyncedAt.IsZero() {
-			return c.Detail + " · " + v.guide.took(c.Records) + " " + passed(now, c.SyncedAt)
+			return c.Detail + " · " + counted(int(c.Records), v.guide.taken) + " read " + passed(now, c.SyncedAt)
 		}
 	}
 	return c.Detail

@@ -14,7 +14,8 @@ import (
 // guide is what a person should know about one outside system: what Tandem does
 // there and how it is connected.
 type guide struct {
-	absent   string // what it means that it is not connected
+	absent   string // what it means that it is not connected, in the list
+	means    string // the same, on its own page
 	taken    string // the noun of what a sync takes
 	steps    []string
 	settings []guideSetting
@@ -40,8 +41,6 @@ type guideMetadata struct {
 	fields             []string
 }
 
-func (g guide) took(n int64) string { return counted(int(n), g.taken) + " in the last read" }
-
 // env gives the environment variable of a setting: "salesforce-url" is
 // TANDEM_SALESFORCE_URL.
 func (s guideSetting) env() string {
@@ -58,6 +57,7 @@ func (d guideDeed) badge() ui.Badge {
 var guides = map[string]guide{
 	salesforceID: {
 		absent: "Tandem has no address and credentials of your organisation, so no opportunity can be read. Open it to see what to set.",
+		means:  "Tandem has no address and credentials of your organisation, so no opportunity can be read.",
 		taken:  "changed record",
 		steps: []string{
 			"In Salesforce Setup, make an External Client App with the OAuth client credentials flow, and let it run as a user of its own.",
@@ -90,6 +90,7 @@ var guides = map[string]guide{
 	},
 	"aws": {
 		absent: "Tandem has no credentials for Partner Central, so joint deals are found but not registered there. Open it to see what to set.",
+		means:  "Tandem has no credentials for Partner Central, so joint deals are found but not registered there.",
 		taken:  "solution",
 		steps: []string{
 			"Link your AWS account to Partner Central, and make an IAM role or user for Tandem.",
@@ -125,10 +126,12 @@ var guides = map[string]guide{
 	},
 	"azure": {
 		absent: "This version has no connector for Partner Center yet. Deals that are joint with Microsoft Azure are found and shown, but not registered there.",
+		means:  "This version has no connector for Partner Center yet. Deals that are joint with Microsoft Azure are found and shown, but not registered there.",
 		taken:  "solution",
 	},
 	"gcp": {
 		absent: "This version has no connector for Google's partner portal yet. Deals that are joint with Google Cloud are found and shown, but not registered there.",
+		means:  "This version has no connector for Google's partner portal yet. Deals that are joint with Google Cloud are found and shown, but not registered there.",
 		taken:  "solution",
 	},
 }
@@ -153,10 +156,10 @@ func deedRows(g guide) []ui.Row {
 	return out
 }
 
-func settingFacts(g guide) []ui.Fact {
-	var out []ui.Fact
+func settingRows(g guide) []ui.Row {
+	var out []ui.Row
 	for _, s := range g.settings {
-		out = append(out, ui.Fact{Label: "--" + s.name, Value: settingValue(s)})
+		out = append(out, ui.Row{Name: s.what, Cells: []templ.Component{settingName(s), codes([]string{s.env(), "--" + s.name})}})
 	}
 	return out
 }

@@ -75,8 +75,11 @@ func (w *Web) jobs(rw http.ResponseWriter, r *http.Request) {
 	d := jobsData{page: w.page(r, ui.Page{Title: "Jobs", Nav: ui.AreaJobs, Lead: ui.Text("The work that Tandem does by itself, and what became of it."), Tabs: tabsOfJobs(tab, counts),
 		Actions: []ui.Button{{Label: "Queues in detail", Icon: ui.IconExternal, Variant: ui.VariantGhost, Href: riverPrefix + "/"}}})}
 	d.table = ui.DataTable{ID: "jobs", Caption: tab.label + " jobs", Empty: tab.empty, Columns: []ui.Column{
-		{Key: "what", Label: "Job", Fixed: true, Grow: true}, {Key: "about", Label: "About"}, {Key: "state", Label: "State"}, {Key: "attempts", Label: "Attempts", End: true},
+		{Key: "what", Label: "Job", Fixed: true}, {Key: "about", Label: "About", Grow: true}, {Key: "state", Label: "State"}, {Key: "attempts", Label: "Attempts", End: true},
 		{Key: "when", Label: "When"}, {Key: "error", Label: "Last error"}}}
+	if tab.key == "done" {
+		d.table.Columns[len(d.table.Columns)-1].Hidden = true
+	}
 	more := len(list) > jobsPerPage
 	list = list[:min(len(list), jobsPerPage)]
 	about := w.subjects(r, list)

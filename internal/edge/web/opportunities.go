@@ -71,6 +71,7 @@ type listing struct {
 	chosen  bool     // the address names the columns
 	view    string   // key or id of the view it began as
 	at      int      // how many rows are before this page
+	natural bool     // neither filtered nor sorted: the last to close first
 	bad     []problem.Field
 }
 
@@ -88,8 +89,9 @@ func readListing(r *http.Request) listing {
 			l.leaveOut(f.Field)
 		}
 	}
-	if l.q.Sort == "" {
-		l.q.Sort = workspace.SortClose
+	if v.Get("sort") == "" && !l.filtered() {
+		// The whole list would begin with the deals that closed years ago.
+		l.q.Sort, l.q.Desc, l.natural = workspace.SortClose, true, true
 	}
 	l.columns, l.chosen = defaultColumns(), len(v["col"]) > 0
 	if l.chosen {
@@ -132,6 +134,12 @@ func (l *listing) leaveOut(field string) {
 // values is the canonical address of the list, without the place in it.
 func (l *listing) values() url.Values {
 	v := l.q.Values()
+	switch {
+	case l.natural:
+		v.Del("sort")
+	case !l.filtered() && v.Get("sort") == "":
+		v.Set("sort", string(workspace.SortClose))
+	}
 	if l.chosen {
 		v["col"] = slices.Clone(l.columns)
 	}
@@ -260,9 +268,7 @@ func (o *opportunities) table(r *http.Request, l *listing, rows []workspace.Row)
 					next = "-" + next
 				}
 			}
-			if next != string(workspace.SortClose) {
-				v.Set("sort", next)
-			}
+			v.Set("sort", next)
 			col.SortHref = address(listPath, v)
 		}
 		t.Columns = append(t.Columns, col)
@@ -517,7 +523,7 @@ func (o *opportunities) views(ctx context.Context, l *listing) (ui.SavedViews, e
 	if err != nil {
 		return ui.SavedViews{}, err
 	}
-	now := copied(l.values(), "view").Encode()
+	now := copied(l.values(), "view", "limit").Encode()
 	var out ui.SavedViews
 	active := -1
 	add := func(key, label, query string) {

@@ -29,7 +29,7 @@ func (o *opportunities) newView(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := readListing(r)
-	f := viewForm{Query: copied(l.values(), "view").Encode()}
+	f := viewForm{Query: copied(l.values(), "view", "limit").Encode()}
 	kept, err := o.app.Views.List(r.Context(), "opportunity")
 	if err != nil {
 		o.fail(rw, r, err)

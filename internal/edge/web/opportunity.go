@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -45,6 +47,16 @@ func (f *refusedForm) of(form string, c cloud.Cloud) *refusedForm {
 	return f
 }
 
+// named gives the wrong fields under the names that they have in one of several
+// forms of the page.
+func (f *refusedForm) named(suffix string) []problem.Field {
+	out := slices.Clone(f.Fields)
+	for i := range out {
+		out[i].Field += suffix
+	}
+	return out
+}
+
 // dealPage is what the page of one opportunity shows.
 type dealPage struct {
 	Page     ui.Page
@@ -84,7 +96,7 @@ func (w *Web) showDeal(rw http.ResponseWriter, r *http.Request, status int, oppo
 
 func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedForm) (dealPage, error) {
 	ctx := r.Context()
-	deal, joint, err := w.app.Opportunities.Get(ctx, opportunityID)
+	deal, _, err := w.app.Opportunities.Get(ctx, opportunityID)
 	if err != nil {
 		return dealPage{}, err
 	}
@@ -118,7 +130,6 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 	p.timeline(r, happened)
 	p.facts(&deal)
 	p.people(members, contacts)
-	_ = joint
 	p.Page = w.page(r, ui.Page{Title: deal.Name, HideTitle: true, Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}}})
 	return p, nil
 }
@@ -244,7 +255,7 @@ func (p *dealPage) timeline(r *http.Request, list []activity.Activity) {
 	t := ui.Timeline{Empty: ui.EmptyState{Icon: ui.IconClock, Title: "Nothing happened yet", Text: "What Tandem, the partner and people do on this deal stands here, and goes to Salesforce as a task each."}}
 	for i := range list {
 		a := &list[i]
-		e := ui.Event{Kind: ui.ActorIntegration, Actor: a.ActorName, What: a.Subject, At: a.HappenedAt, Cloud: string(a.Cloud), Tone: eventTone(a.Kind)}
+		e := ui.Event{Kind: ui.ActorIntegration, Actor: a.ActorName, What: strings.TrimPrefix(a.Subject, ui.CloudName(string(a.Cloud))+": "), At: a.HappenedAt, Cloud: string(a.Cloud), Tone: eventTone(a.Kind)}
 		switch a.ActorKind {
 		case authz.KindPerson:
 			e.Kind = ui.ActorPerson

@@ -25,7 +25,9 @@ type cloudPart struct {
 	Badge     ui.Badge
 	Steps     ui.ReviewSteps
 	Findings  ui.FindingsList
-	Compare   ui.CompareTable
+	Compare   ui.CompareTable // where the two differ
+	Same      ui.CompareTable // where they agree, or theirs is not read
+	Locked    string          // why the locked fields are, if all for one reason
 	Facts     []ui.Fact
 	Register  ui.Button
 	Check     ui.Button
@@ -55,8 +57,16 @@ func (w *Web) cloudPart(r *http.Request, deal *opportunity.Opportunity, v *regis
 	if read {
 		p.Compare.ReadAt = p.Reg.RemoteReadAt
 	}
+	p.Same = p.Compare
+	p.Same.ID += "-same"
+	p.Locked = lockReason(v.Pairs)
 	for i := range v.Pairs {
-		p.Compare.Lines = append(p.Compare.Lines, compareLine(&v.Pairs[i], read))
+		l := compareLine(&v.Pairs[i], read, p.Locked != "")
+		if l.State == ui.CompareSame || l.State == ui.CompareUnknown {
+			p.Same.Lines = append(p.Same.Lines, l)
+		} else {
+			p.Compare.Lines = append(p.Compare.Lines, l)
+		}
 	}
 	inPortal := p.Reg != nil && p.Reg.State.InPortal()
 	if !inPortal {
@@ -209,7 +219,35 @@ func (p *cloudPart) facts() {
 	}
 }
 
-func compareLine(f *registration.FieldPair, read bool) ui.CompareLine {
+// lockReason gives why fields are locked, if all of them are for one reason.
+func lockReason(pairs []registration.FieldPair) string {
+	why := ""
+	for i := range pairs {
+		if f := &pairs[i]; f.Locked {
+			if why != "" && why != lockWords(f) {
+				return ""
+			}
+			why = lockWords(f)
+		}
+	}
+	return why
+}
+
+// lockWords says why a field is locked and until when.
+func lockWords(f *registration.FieldPair) string {
+	s := f.LockReason
+	if s != "" {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	if f.LockedUntil != "" {
+		s += ", until " + strings.TrimPrefix(f.LockedUntil, "until ")
+	}
+	return s
+}
+
+// compareLine shows one field; told says that the page gives the reason of the
+// locks once for all.
+func compareLine(f *registration.FieldPair, read, told bool) ui.CompareLine {
 	l := ui.CompareLine{Field: f.Label, Remote: f.Path}
 	if f.Ours != "" {
 		l.Ours = ui.Text(f.Ours)
@@ -233,9 +271,9 @@ func compareLine(f *registration.FieldPair, read bool) ui.CompareLine {
 		l.How = howCell(f.How, f.CRMField)
 	}
 	if f.Locked {
-		l.Lock = &ui.Lock{Reason: f.LockReason}
-		if f.LockedUntil != "" {
-			l.Lock.Reason += ", until " + f.LockedUntil
+		l.Lock = &ui.Lock{Reason: lockWords(f)}
+		if told {
+			l.Lock.Reason = "Locked"
 		}
 	}
 	return l

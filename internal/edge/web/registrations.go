@@ -83,7 +83,7 @@ func (w *Web) coverage(c *workspace.Coverage) coveragePart {
 		card := ui.StatCard{Label: s.Label(), Value: ui.Figure(n), Note: stateMeans(s), Tone: stateTone(s),
 			Href: address(listPath, url.Values{"cloud": {string(c.Cloud)}, "state": {string(s)}})}
 		if c.Joint > 0 && s == registration.StateApproved {
-			card.Note = fmt.Sprintf("%s · %d %% of the joint ones", card.Note, 100*n/c.Joint)
+			card.Note = fmt.Sprintf("%d%% of the joint ones", 100*n/c.Joint)
 		}
 		p.Cards = append(p.Cards, card)
 	}

@@ -79,10 +79,10 @@ func (w *Web) people(rw http.ResponseWriter, r *http.Request) {
 		d.page.Actions = []ui.Button{{Label: "Add a user", Icon: ui.IconPlus, Variant: ui.VariantPrimary, Href: "/settings/people/new"}}
 	}
 	d.page = w.settingsPage(r, "people", d.page)
-	d.table = ui.DataTable{ID: "people", Caption: "People", Columns: []ui.Column{{Key: "name", Label: "Name", Fixed: true, Grow: true}, {Key: "region", Label: "Region"}, {Key: "level", Label: "Level"}, {Key: "sign_in", Label: "Signs in"}, {Key: "crm", Label: "Salesforce"}},
+	d.table = ui.DataTable{ID: "people", Caption: "People", Columns: []ui.Column{{Key: "name", Label: "Name", Fixed: true, Grow: true}, {Key: "email", Label: "E-mail"}, {Key: "region", Label: "Region"}, {Key: "level", Label: "Level"}, {Key: "sign_in", Label: "Signs in"}},
 		Empty: ui.EmptyState{Icon: ui.IconPeople, Title: "Nobody found", Text: "Nobody has this name or address. People come from Salesforce; Directors add users who are not there.", Actions: []ui.Button{{Label: "Show everybody", Href: "/settings/people"}}}}
 	for _, p := range rows {
-		row := ui.Row{ID: p.ID, Name: p.Name, Cells: []templ.Component{teamCell(p), ui.Text(p.Region), levelCell(p), signInCell(p), crmCell(p)}}
+		row := ui.Row{ID: p.ID, Name: p.Name, Cells: []templ.Component{teamCell(p), ui.Text(p.Email), ui.Text(p.Region), levelCell(p), signInCell(p)}}
 		if manages {
 			row.Href = "/settings/people/" + url.PathEscape(p.ID)
 		}

@@ -43,7 +43,7 @@ func teamCell(p team.Person) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Two(p.Name, personSecond(p)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Two(p.Name, p.Title).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -53,13 +53,6 @@ func teamCell(p team.Person) templ.Component {
 		}
 		return nil
 	})
-}
-
-func personSecond(p team.Person) string {
-	if p.Title == "" {
-		return p.Email
-	}
-	return p.Title + " · " + p.Email
 }
 
 func newPersonPage(d newPersonData) templ.Component {
@@ -463,7 +456,7 @@ func personPage(d personData) templ.Component {
 									var templ_7745c5c3_Var20 string
 									templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(d.p.Name)
 									if templ_7745c5c3_Err != nil {
-										return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings_people.templ`, Line: 77, Col: 21}
+										return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings_people.templ`, Line: 70, Col: 21}
 									}
 									_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 									if templ_7745c5c3_Err != nil {
@@ -495,7 +488,7 @@ func personPage(d personData) templ.Component {
 									var templ_7745c5c3_Var21 string
 									templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(d.p.Name)
 									if templ_7745c5c3_Err != nil {
-										return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings_people.templ`, Line: 84, Col: 21}
+										return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings_people.templ`, Line: 77, Col: 21}
 									}
 									_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 									if templ_7745c5c3_Err != nil {
@@ -587,7 +580,7 @@ func personPage(d personData) templ.Component {
 							var templ_7745c5c3_Var25 templ.SafeURL
 							templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(at + "/level"))
 							if templ_7745c5c3_Err != nil {
-								return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings_people.templ`, Line: 99, Col: 59}
+								return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings_people.templ`, Line: 92, Col: 59}
 							}
 							_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 							if templ_7745c5c3_Err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -104,6 +103,9 @@ func (w *Web) todayData(r *http.Request) (todayData, error) {
 	}
 	for i, item := range items[:min(len(items), limit)] {
 		d.work.Items = append(d.work.Items, workItem(item, i, now))
+	}
+	if len(d.work.Items) < total {
+		d.work.Title = "The most urgent"
 	}
 	d.more, d.moreAll = todayMore(kind, owner, len(d.work.Items), len(items), total)
 	d.page = w.page(r, ui.Page{Title: "Today", Nav: ui.AreaToday, Lead: d.sync.lead(now), Actions: d.sync.actions(), Tabs: todayTabs(t, kind, owner != "")})
@@ -221,7 +223,7 @@ func (w *Web) todayCards(sum workspace.Summary) ([]ui.StatCard, templ.Component)
 			}
 		}
 		card("In the portal", share(c.Register, c.Joint)+" of the joint ones", "", in...)
-		card("Approved", "also launched and lost since", ui.ToneSuccess, registration.StateApproved, registration.StateLaunched, registration.StateClosedLost)
+		card("Approved", "launched and lost ones too", ui.ToneSuccess, registration.StateApproved, registration.StateLaunched, registration.StateClosedLost)
 		card("Waiting for review", "submitted or in review", "", registration.StateSubmitting, registration.StateSubmitted, registration.StateInReview)
 		card("Blocked", "fields to mend in Salesforce", ui.ToneWarn, registration.StateBlocked)
 	}
@@ -252,8 +254,8 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 		why = append(why, strings.TrimSuffix(words, "."))
 	}
 	out.Why = strings.Join(why, ": ") + "."
-	if !i.Since.IsZero() && i.Kind != workspace.ItemWaiting {
-		out.Why += " Since " + since(now, i.Since) + "."
+	if days := int(now.Sub(i.Since).Hours() / 24); days > 0 && !i.Since.IsZero() && i.Kind != workspace.ItemWaiting {
+		out.Why += " Since " + counted(days, "day") + "."
 	}
 	if i.Kind == workspace.ItemConnection {
 		out.Title, out.Href, out.Tone = i.Title, "/connections", ui.ToneDanger
@@ -265,7 +267,7 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 		return out
 	}
 	out.Title = i.Name
-	if i.AccountName != "" {
+	if i.AccountName != "" && !namesAccount(i.Name, i.AccountName) {
 		out.Title = i.AccountName + " · " + i.Name
 	}
 	out.Href = "/opportunities/" + url.PathEscape(i.OpportunityID)
@@ -287,18 +289,14 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	default:
 		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "See the review", Href: at}
 	}
-	if i.CloseOn != "" && i.CloseOn.Before(date.Of(now)) {
-		out.Why += " The close date has passed."
-	}
 	return out
 }
 
-func since(now, at time.Time) string {
-	d := now.Sub(at)
-	if d < 24*time.Hour {
-		return "today"
-	}
-	return counted(int(d.Hours()/24), "day")
+// namesAccount reports whether a deal's name begins with its account's, as many
+// teams name them; the account need not be said twice then.
+func namesAccount(name, account string) bool {
+	n, a := strings.Fields(strings.ToLower(name)), strings.Fields(strings.ToLower(account))
+	return len(n) > 0 && len(a) > 0 && n[0] == a[0] && (len(a) == 1 || len(n) > 1 && n[1] == a[1])
 }
 
 // todayEmpty teaches: what stands here, and what to do when nothing does yet.
