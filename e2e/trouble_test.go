@@ -255,7 +255,7 @@ func TestWhenASystemMisbehavesTheJobWaitsAndEndsTheSame(t *testing.T) {
 		both   bool // on PostgreSQL too
 	}{
 		{"Salesforce is down", "salesforce", down, connection.StatusDegraded, "salesforce", true},
-		{"Salesforce shows its maintenance page", "salesforce", says(503, "text/html", maintenance), connection.StatusDegraded, "html", false},
+		{"Salesforce shows its maintenance page", "salesforce", says(503, "text/html", maintenance), connection.StatusDegraded, "web page", false},
 		{"Salesforce's address is a web site", "salesforce", says(200, "text/html", maintenance), "", "", false},
 		{"Salesforce babbles", "salesforce", says(200, "application/json", `{"records": [{"Id": 7`), "", "", false},
 		{"AWS is down", "aws", down, connection.StatusDegraded, "aws", true},

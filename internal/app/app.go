@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/clock"
@@ -58,7 +59,8 @@ type App struct {
 	// connected.
 	Salesforce *salesforce.Client
 
-	lock *os.File
+	lock     *os.File
+	stopping chan struct{}
 }
 
 // Works says whether this process runs jobs.
@@ -77,7 +79,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, works Works) (*App, 
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{Config: cfg, Log: log, Clock: clock.System{}, Metrics: telemetry.NewMetrics(cfg.Version), Hub: &notify.Hub{}}
+	a := &App{Config: cfg, Log: log, Clock: clock.System{}, Metrics: telemetry.NewMetrics(cfg.Version), Hub: &notify.Hub{}, stopping: make(chan struct{})}
 	if err := a.build(ctx, works); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -242,6 +244,10 @@ func (a *App) Close() error {
 	return err
 }
 
+// Stopping is closed when Serve begins to stop: answers that never end by
+// themselves have to end then.
+func (a *App) Stopping() <-chan struct{} { return a.stopping }
+
 // Ready reports whether the program can answer: the database does.
 func (a *App) Ready(ctx context.Context) error { return a.DB.Ping(ctx) }
 
@@ -257,11 +263,15 @@ func (a *App) Listen(ctx context.Context) (net.Listener, error) {
 }
 
 // Serve answers on ln with h until ctx ends, and then lets running requests
-// end, for at most ten seconds.
+// end, for at most ten seconds. Requests inherit nothing from ctx: whoever started
+// the program is not who asks, and its end does not cut an answer short. Only
+// streams of events, which have no end of their own, end with ctx.
 func (a *App) Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	base, cut := context.WithCancel(context.Background())
+	defer cut()
+	srv := &http.Server{Handler: endStreams(ctx, h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog:    slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
-		BaseContext: func(net.Listener) context.Context { return ctx }}
+		BaseContext: func(net.Listener) context.Context { return base }}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	select {
@@ -275,6 +285,19 @@ func (a *App) Serve(ctx context.Context, ln net.Listener, h http.Handler) error 
 		return errors.Join(fmt.Errorf("stop serving: %w", err), srv.Close())
 	}
 	return nil
+}
+
+// endStreams ends the requests for a stream of events when ctx does.
+func endStreams(ctx context.Context, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream") {
+			stream, end := context.WithCancel(r.Context())
+			defer end()
+			defer context.AfterFunc(ctx, end)()
+			r = r.WithContext(stream)
+		}
+		h.ServeHTTP(rw, r)
+	})
 }
 
 func (a *App) lockPath() string { return filepath.Join(a.Config.DataDir, "tandem.lock") }

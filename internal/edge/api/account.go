@@ -44,10 +44,12 @@ type Account struct {
 }
 
 func accountOf(a *account.Account) Account {
-	return Account{ID: a.ID, CRMID: a.CRMID, Name: a.Name, Type: a.Type, Website: a.Website, Domains: a.Domains, DUNS: a.DUNS, Industry: a.Industry,
+	return Account{
+		ID: a.ID, CRMID: a.CRMID, Name: a.Name, Type: a.Type, Website: a.Website, Domains: a.Domains, DUNS: a.DUNS, Industry: a.Industry,
 		Phone: a.Phone, Street: a.Street, City: a.City, State: a.State, PostalCode: a.PostalCode, Country: a.Country, Segment: a.Segment, Geo: a.Geo,
 		Region: a.Region, Territory: a.Territory, Employees: a.Employees, ParentCRMID: a.ParentCRMID, OwnerCRMID: a.OwnerCRMID, OwnerName: a.OwnerName,
-		AWSAccountID: a.AWSAccountID, CRMModstamp: a.CRMModstamp, Version: a.Version}
+		AWSAccountID: a.AWSAccountID, CRMModstamp: a.CRMModstamp, Version: a.Version,
+	}
 }
 
 type accountsInput struct {
@@ -82,7 +84,8 @@ func (s *server) registerAccounts() {
 		func(ctx context.Context, in *struct {
 			ConditionalRead
 			ID string `path:"id" example:"acc_01jn8m5q4se9tvd6dy1v9k2r5c"`
-		}) (*record[Account], error) {
+		},
+		) (*record[Account], error) {
 			a, err := s.app.Accounts.Get(ctx, in.ID)
 			if err != nil {
 				return nil, err

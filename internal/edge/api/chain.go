@@ -51,11 +51,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-			panic(v)
+			panic(v) //nolint:forbidigo // net/http takes it as "drop the connection"
 		}
 		p := s.internal(ctx, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 		if started.begun {
-			panic(http.ErrAbortHandler)
+			panic(http.ErrAbortHandler) //nolint:forbidigo // half an answer is out: net/http drops the connection
 		}
 		p.write(w, s.log)
 	}()
@@ -157,7 +157,7 @@ func (s *server) lost(r *http.Request) *Problem {
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *Problem) {
 	ctx := r.Context()
 	rc := http.NewResponseController(w)
-	if err := rc.SetReadDeadline(time.Now().Add(bodyTimeout)); err == nil {
+	if err := rc.SetReadDeadline(time.Now().Add(bodyTimeout)); err == nil { //nolint:forbidigo // the connection goes by the machine's clock
 		defer func() { _ = rc.SetReadDeadline(time.Time{}) }() // the connection may be gone
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

@@ -112,8 +112,10 @@ func TestAPathOrMethodThatIsNotThereIsAProblem(t *testing.T) {
 
 func TestARecordThatIsNotThereIsNotFound(t *testing.T) {
 	t.Parallel()
-	for path, code := range map[string]string{"/accounts/x": "account_not_found", "/opportunities/x": "opportunity_not_found", "/opportunities/x/activities": "opportunity_not_found",
-		"/registrations/x": "registration_not_found", "/jobs/999999": "job_not_found"} {
+	for path, code := range map[string]string{
+		"/accounts/x": "account_not_found", "/opportunities/x": "opportunity_not_found", "/opportunities/x/activities": "opportunity_not_found",
+		"/registrations/x": "registration_not_found", "/jobs/999999": "job_not_found",
+	} {
 		shared.get(t, path).refusal(t, http.StatusNotFound, code)
 	}
 	for c, code := range map[[3]string]string{

@@ -125,8 +125,10 @@ func TestAFailureOfTandemIsNotKept(t *testing.T) {
 func TestARequestWhoseProcessDiedIsTakenOver(t *testing.T) {
 	t.Parallel()
 	later := clock.NewFake(time.Now().Add(idempotency.TakeOver + time.Minute))
-	_, _, err := idempotency.NewStore(shared.app.DB, shared.app.Clock).Begin(t.Context(), idempotency.Request{PersonID: shared.director.person.ID, Key: "dead-1",
-		Route: "DELETE " + api.Prefix + "/views/nothing"})
+	_, _, err := idempotency.NewStore(shared.app.DB, shared.app.Clock).Begin(t.Context(), idempotency.Request{
+		PersonID: shared.director.person.ID, Key: "dead-1",
+		Route: "DELETE " + api.Prefix + "/views/nothing",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

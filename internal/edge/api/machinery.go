@@ -68,9 +68,11 @@ type Failure struct {
 }
 
 func jobOf(j *jobs.Job) Job {
-	return Job{ID: j.ID, Kind: j.Kind, State: j.State, Queue: j.Queue, Args: j.Args, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, CreatedAt: j.CreatedAt,
+	return Job{
+		ID: j.ID, Kind: j.Kind, State: j.State, Queue: j.Queue, Args: j.Args, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, CreatedAt: j.CreatedAt,
 		ScheduledAt: j.ScheduledAt, AttemptedAt: at(j.AttemptedAt), FinalizedAt: at(j.FinalizedAt),
-		Errors: mapped(j.Errors, func(f *jobs.Failure) Failure { return Failure{At: f.At, Attempt: f.Attempt, Error: f.Error} })}
+		Errors: mapped(j.Errors, func(f *jobs.Failure) Failure { return Failure{At: f.At, Attempt: f.Attempt, Error: f.Error} }),
+	}
 }
 
 // AuditEntry is one line of the audit log.
@@ -106,14 +108,18 @@ func (s *server) registerMachinery() {
 				return nil, err
 			}
 			return allOf(mapped(list, func(c *connection.Connection) Connection {
-				return Connection{ID: c.ID, Label: c.Label(), Status: string(c.Status), Detail: c.Detail, CheckedAt: at(c.CheckedAt), SyncedAt: at(c.SyncedAt),
+				return Connection{
+					ID: c.ID, Label: c.Label(), Status: string(c.Status), Detail: c.Detail, CheckedAt: at(c.CheckedAt), SyncedAt: at(c.SyncedAt),
 					FailedAt: at(c.FailedAt), Error: c.Error, ErrorCode: c.ErrorCode, Records: c.Records, Usage: mapped(c.Usage.V, func(u *connection.Usage) Usage {
 						return Usage{Name: u.Name, Used: u.Used, Limit: u.Limit, Source: u.Source}
-					})}
+					}),
+				}
 			})), nil
 		})
-	add(s, operation{id: "start-sync", method: http.MethodPost, path: "/sync-runs", tag: "Machinery", summary: "Read Salesforce now", action: authz.ActionSync, status: http.StatusAccepted, also: []int{http.StatusBadGateway},
-		about: "Plans a job, unless one waits or runs already. A dry run answers 200 and says whether one would be planned."}, s.startSync)
+	add(s, operation{
+		id: "start-sync", method: http.MethodPost, path: "/sync-runs", tag: "Machinery", summary: "Read Salesforce now", action: authz.ActionSync, status: http.StatusAccepted, also: []int{http.StatusBadGateway},
+		about: "Plans a job, unless one waits or runs already. A dry run answers 200 and says whether one would be planned.",
+	}, s.startSync)
 	s.alsoAnswers("/sync-runs", http.MethodPost, http.StatusAccepted, http.StatusOK)
 	add(s, operation{id: "list-jobs", method: http.MethodGet, path: "/jobs", tag: "Machinery", summary: "List jobs, newest first", action: authz.ActionReadOperations}, s.listJobs)
 	add(s, operation{id: "count-jobs", method: http.MethodGet, path: "/jobs/counts", tag: "Machinery", summary: "Count the jobs in each state", action: authz.ActionReadOperations},
@@ -124,7 +130,8 @@ func (s *server) registerMachinery() {
 	add(s, operation{id: "get-job", method: http.MethodGet, path: "/jobs/{id}", tag: "Machinery", summary: "Get a job", action: authz.ActionReadOperations, also: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
 			ID int64 `path:"id" minimum:"1"`
-		}) (*struct{ Body Job }, error) {
+		},
+		) (*struct{ Body Job }, error) {
 			j, err := s.app.Jobs.Get(ctx, in.ID)
 			return &struct{ Body Job }{jobOf(&j)}, err
 		})
@@ -138,12 +145,15 @@ func (s *server) registerMachinery() {
 			j, err := s.app.Jobs.Cancel(ctx, in.ID)
 			return &struct{ Body Job }{jobOf(&j)}, err
 		})
-	add(s, operation{id: "list-audit-entries", method: http.MethodGet, path: "/audit", tag: "Machinery", summary: "List who did what to a record, newest first", action: authz.ActionReadOperations,
-		about: "Entries about users and tokens need manage_people."},
+	add(s, operation{
+		id: "list-audit-entries", method: http.MethodGet, path: "/audit", tag: "Machinery", summary: "List who did what to a record, newest first", action: authz.ActionReadOperations,
+		about: "Entries about users and tokens need manage_people.",
+	},
 		func(ctx context.Context, in *struct {
 			Subject string `query:"subject" required:"true" minLength:"1" maxLength:"100" example:"opp_01jn8m5q4se9tvd6dy1v9k2r5c" doc:"The id of the record, or the name of a setting."`
 			Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-		}) (*all[AuditEntry], error) {
+		},
+		) (*all[AuditEntry], error) {
 			list, err := audit.Read(ctx, s.app.DB, in.Subject, in.Limit)
 			if err != nil {
 				return nil, err
@@ -154,8 +164,10 @@ func (s *server) registerMachinery() {
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, AuditEntry{Seq: e.Seq, ID: e.ID, At: e.At, ActorKind: string(e.ActorKind), ActorID: e.ActorID, ActorName: e.ActorName,
-					Action: e.Action, Subject: e.Subject, Detail: detail, Hash: e.Hash})
+				out = append(out, AuditEntry{
+					Seq: e.Seq, ID: e.ID, At: e.At, ActorKind: string(e.ActorKind), ActorID: e.ActorID, ActorName: e.ActorName,
+					Action: e.Action, Subject: e.Subject, Detail: detail, Hash: e.Hash,
+				})
 			}
 			return allOf(out), nil
 		})
@@ -172,7 +184,8 @@ type syncInput struct {
 func (s *server) startSync(ctx context.Context, in *syncInput) (*struct {
 	Status int
 	Body   SyncRun
-}, error) {
+}, error,
+) {
 	out := &struct {
 		Status int
 		Body   SyncRun

@@ -22,8 +22,10 @@ type Me struct {
 
 // actions lists all actions of the policies.
 func actions() []authz.Action {
-	return []authz.Action{authz.ActionRead, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint, authz.ActionRegister,
-		authz.ActionRetryJob, authz.ActionSaveView, authz.ActionChangeSettings, authz.ActionManagePeople, authz.ActionOwnToken}
+	return []authz.Action{
+		authz.ActionRead, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint, authz.ActionRegister,
+		authz.ActionRetryJob, authz.ActionSaveView, authz.ActionChangeSettings, authz.ActionManagePeople, authz.ActionOwnToken,
+	}
 }
 
 func (s *server) registerMe() {

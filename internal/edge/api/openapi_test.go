@@ -149,7 +149,8 @@ func TestTheDocumentIsOpenAPI31AndWhole(t *testing.T) {
 			Name, In, Description string
 			Required              bool
 			Schema                map[string]any
-		}) bool {
+		},
+		) bool {
 			return p.Name == "Idempotency-Key" && p.In == "header"
 		}) {
 			t.Error("a write without Idempotency-Key")

@@ -52,8 +52,10 @@ func add[I, O any](s *server, o operation, handle func(context.Context, *I) (*O,
 			op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status)}
 			continue
 		}
-		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Headers: errorHeaders(status),
-			Content: map[string]*huma.MediaType{problemType: {Schema: s.problemSchema()}}}
+		op.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status), Headers: errorHeaders(status),
+			Content: map[string]*huma.MediaType{problemType: {Schema: s.problemSchema()}},
+		}
 	}
 	if o.ifMatch {
 		s.ifMatch[o.method+" "+Prefix+o.path] = true

@@ -48,12 +48,14 @@ type OnCloud struct {
 }
 
 func rowOf(r *workspace.Row) OpportunityRow {
-	return OpportunityRow{ID: r.ID, CRMID: r.CRMID, Name: r.Name, AccountID: r.AccountID, AccountName: r.AccountName, Stage: r.Stage, Closed: r.Closed,
+	return OpportunityRow{
+		ID: r.ID, CRMID: r.CRMID, Name: r.Name, AccountID: r.AccountID, AccountName: r.AccountName, Stage: r.Stage, Closed: r.Closed,
 		Won: r.Won, CloseOn: string(r.CloseOn), Amount: moneyOf(r.Amount()), OrderType: r.OrderType, Segment: r.Segment, Geo: r.Geo, Region: r.Region,
 		OwnerCRMID: r.OwnerCRMID, OwnerName: r.OwnerName, CRMModstamp: r.CRMModstamp,
 		Clouds: mapped(r.Clouds, func(c *workspace.RowCloud) OnCloud {
 			return OnCloud{Cloud: string(c.Cloud), State: string(c.State), Blocking: c.Blocking, RemoteID: c.RemoteID}
-		})}
+		}),
+	}
 }
 
 // OpportunityFilters are the filters of lists of opportunities, as workspace.ParseQuery
@@ -131,41 +133,56 @@ type Activity struct {
 }
 
 func activityOf(a *activity.Activity) Activity {
-	return Activity{ID: a.ID, Cloud: string(a.Cloud), Kind: a.Kind, Subject: a.Subject, Body: a.Body, ActorKind: string(a.ActorKind), ActorName: a.ActorName,
-		HappenedAt: a.HappenedAt, CRMState: string(a.CRMState), CRMTaskID: a.CRMTaskID, CRMError: a.CRMError, LoggedAt: at(a.LoggedAt)}
+	return Activity{
+		ID: a.ID, Cloud: string(a.Cloud), Kind: a.Kind, Subject: a.Subject, Body: a.Body, ActorKind: string(a.ActorKind), ActorName: a.ActorName,
+		HappenedAt: a.HappenedAt, CRMState: string(a.CRMState), CRMTaskID: a.CRMTaskID, CRMError: a.CRMError, LoggedAt: at(a.LoggedAt),
+	}
 }
 
 func (s *server) registerOpportunities() {
-	add(s, operation{id: "list-opportunities", method: http.MethodGet, path: "/opportunities", tag: "Opportunities", summary: "List opportunities, filtered and sorted", action: authz.ActionRead,
-		about: "Within a filter the values are alternatives (repeat the parameter); the filters must all hold."}, s.listOpportunities)
+	add(s, operation{
+		id: "list-opportunities", method: http.MethodGet, path: "/opportunities", tag: "Opportunities", summary: "List opportunities, filtered and sorted", action: authz.ActionRead,
+		about: "Within a filter the values are alternatives (repeat the parameter); the filters must all hold.",
+	}, s.listOpportunities)
 	add(s, operation{id: "list-opportunity-filters", method: http.MethodGet, path: "/opportunities/filters", tag: "Opportunities", summary: "List the values that occur, for the filters", action: authz.ActionRead},
 		func(ctx context.Context, _ *struct{}) (*struct{ Body Filters }, error) {
 			c, err := s.app.Workspace.Choices(ctx)
 			if err != nil {
 				return nil, err
 			}
-			return &struct{ Body Filters }{Filters{Stages: orEmpty(c.Stages), Geos: orEmpty(c.Geos), Regions: orEmpty(c.Regions), Segments: orEmpty(c.Segments), OrderTypes: orEmpty(c.Orders),
-				Owners: mapped(c.Owners, func(o *workspace.Choice) Choice { return Choice{Value: o.Value, Label: o.Label} })}}, nil
+			return &struct{ Body Filters }{Filters{
+				Stages: orEmpty(c.Stages), Geos: orEmpty(c.Geos), Regions: orEmpty(c.Regions), Segments: orEmpty(c.Segments), OrderTypes: orEmpty(c.Orders),
+				Owners: mapped(c.Owners, func(o *workspace.Choice) Choice { return Choice{Value: o.Value, Label: o.Label} }),
+			}}, nil
 		})
-	add(s, operation{id: "get-opportunity-board", method: http.MethodGet, path: "/opportunities/board", tag: "Opportunities", summary: "Get opportunities as a board", action: authz.ActionRead,
-		about: "A lane for each state of the registration at one cloud, or for each stage, with its count, its sums by currency and its first 25 opportunities."}, s.board)
-	add(s, operation{id: "get-opportunity", method: http.MethodGet, path: "/opportunities/{id}", tag: "Opportunities", summary: "Get an opportunity with all that belongs to it", action: authz.ActionRead,
+	add(s, operation{
+		id: "get-opportunity-board", method: http.MethodGet, path: "/opportunities/board", tag: "Opportunities", summary: "Get opportunities as a board", action: authz.ActionRead,
+		about: "A lane for each state of the registration at one cloud, or for each stage, with its count, its sums by currency and its first 25 opportunities.",
+	}, s.board)
+	add(s, operation{
+		id: "get-opportunity", method: http.MethodGet, path: "/opportunities/{id}", tag: "Opportunities", summary: "Get an opportunity with all that belongs to it", action: authz.ActionRead,
 		about: "With its joint decisions, team, contacts, and for each cloud the registration, the check's findings and our values beside the partner's; and its timeline.",
-		also:  []int{http.StatusNotModified, http.StatusNotFound}}, s.getOpportunity)
+		also:  []int{http.StatusNotModified, http.StatusNotFound},
+	}, s.getOpportunity)
 	add(s, operation{id: "list-activities", method: http.MethodGet, path: "/opportunities/{id}/activities", tag: "Opportunities", summary: "List what happened on an opportunity, newest first", action: authz.ActionRead, also: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
 			ID string `path:"id"`
-		}) (*all[Activity], error) {
+		},
+		) (*all[Activity], error) {
 			list, err := s.activities(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}
 			return allOf(mapped(list, activityOf)), nil
 		})
-	add(s, operation{id: "retry-activities", method: http.MethodPost, path: "/opportunities/{id}/activities/retry", tag: "Opportunities", summary: "Have Salesforce written again what it refused", action: authz.ActionRegister, also: []int{http.StatusNotFound},
-		about: "Answers with the activities that are (or, in a dry run, would be) written again."}, s.retryActivities)
-	add(s, operation{id: "mark-joint", method: http.MethodPut, path: "/opportunities/{id}/joint/{cloud}", tag: "Opportunities", summary: "Say that an opportunity is joint with a cloud, or is not", action: authz.ActionMarkJoint, also: []int{http.StatusNotFound},
-		about: "`joint` null gives the decision back to the rule. A joint opportunity that meets the portal's requirements is registered by itself."},
+	add(s, operation{
+		id: "retry-activities", method: http.MethodPost, path: "/opportunities/{id}/activities/retry", tag: "Opportunities", summary: "Have Salesforce written again what it refused", action: authz.ActionRegister, also: []int{http.StatusNotFound},
+		about: "Answers with the activities that are (or, in a dry run, would be) written again.",
+	}, s.retryActivities)
+	add(s, operation{
+		id: "mark-joint", method: http.MethodPut, path: "/opportunities/{id}/joint/{cloud}", tag: "Opportunities", summary: "Say that an opportunity is joint with a cloud, or is not", action: authz.ActionMarkJoint, also: []int{http.StatusNotFound},
+		about: "`joint` null gives the decision back to the rule. A joint opportunity that meets the portal's requirements is registered by itself.",
+	},
 		func(ctx context.Context, in *struct {
 			Repeatable
 			ID    string `path:"id"`
@@ -174,7 +191,8 @@ func (s *server) registerOpportunities() {
 				Joint  *bool  `json:"joint" example:"true" doc:"true, false, or null for the rule to decide."`
 				Reason string `json:"reason,omitempty" maxLength:"500" example:"The customer buys through AWS Marketplace" doc:"Needed for true and false."`
 			}
-		}) (*all[Joint], error) {
+		},
+		) (*all[Joint], error) {
 			if err := s.app.Opportunities.MarkJoint(ctx, in.ID, cloud.Cloud(in.Cloud), in.Body.Joint, in.Body.Reason); err != nil {
 				return nil, err
 			}
@@ -189,7 +207,8 @@ func (s *server) registerOpportunities() {
 func (s *server) listOpportunities(ctx context.Context, in *opportunitiesInput) (*struct {
 	Link string `header:"Link" doc:"The next page, as rel=next."`
 	Body OpportunityPage
-}, error) {
+}, error,
+) {
 	q, err := workspace.ParseQuery(in.values)
 	if err != nil {
 		return nil, err
@@ -322,8 +341,10 @@ type CloudView struct {
 }
 
 func viewOf(v *registration.View) CloudView {
-	out := CloudView{Cloud: string(v.Cloud), Connected: v.Connected, Findings: findingsOf(v.Findings), Fields: mapped(v.Pairs, pairOf),
-		Solutions: mapped(v.Solutions, solutionOf), Chosen: orEmpty(v.Chosen)}
+	out := CloudView{
+		Cloud: string(v.Cloud), Connected: v.Connected, Findings: findingsOf(v.Findings), Fields: mapped(v.Pairs, pairOf),
+		Solutions: mapped(v.Solutions, solutionOf), Chosen: orEmpty(v.Chosen),
+	}
 	if v.Joint != nil {
 		j := jointOf(v.Joint)
 		out.Joint = &j

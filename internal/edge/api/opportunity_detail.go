@@ -86,7 +86,8 @@ type DealContact struct {
 }
 
 func opportunityOf(o *opportunity.Opportunity) Opportunity {
-	return Opportunity{ID: o.ID, CRMID: o.CRMID, AccountID: o.AccountID, AccountCRMID: o.AccountCRMID, AccountName: o.AccountName, Name: o.Name, Type: o.Type,
+	return Opportunity{
+		ID: o.ID, CRMID: o.CRMID, AccountID: o.AccountID, AccountCRMID: o.AccountCRMID, AccountName: o.AccountName, Name: o.Name, Type: o.Type,
 		Stage: o.Stage, Closed: o.Closed, Won: o.Won, ForecastCategory: o.ForecastCategory, CloseOn: string(o.CloseOn), StartOn: string(o.StartOn),
 		EndOn: string(o.EndOn), Amount: moneyOf(o.Amount()), ARRNet: moneyOf(o.ARRNet()), OrderType: o.OrderType, DealPath: o.DealPath,
 		SQLSource: o.SQLSource, LeadSource: o.LeadSource, Description: o.Description, NextSteps: o.NextSteps, LostReason: o.LostReason,
@@ -94,7 +95,8 @@ func opportunityOf(o *opportunity.Opportunity) Opportunity {
 		InfluencePartnerCRMID: o.InfluencePartnerCRMID, InfluencePartner: o.InfluencePartner, DRPartnerCRMID: o.DRPartnerCRMID, DRPartner: o.DRPartner,
 		DRDealType: o.DRDealType, Distributor: o.Distributor, ResaleTrack: o.ResaleTrack, PartnerMargin: o.PartnerMargin, Segment: o.Segment, Geo: o.Geo,
 		Region: o.Region, Area: o.Area, PushCount: o.PushCount, OwnerCRMID: o.OwnerCRMID, OwnerName: o.OwnerName, Deleted: o.Deleted,
-		CRMCreatedAt: at(o.CRMCreatedAt), CRMModstamp: o.CRMModstamp, Version: o.Version}
+		CRMCreatedAt: at(o.CRMCreatedAt), CRMModstamp: o.CRMModstamp, Version: o.Version,
+	}
 }
 
 type opportunityInput struct {
@@ -125,8 +127,10 @@ func (s *server) getOpportunity(ctx context.Context, in *opportunityInput) (*rec
 		return TeamMember{CRMID: m.CRMID, PersonCRMID: m.PersonCRMID, Name: m.Name, Email: m.Email, Title: m.Title, Phone: m.Phone, Role: m.Role}
 	})
 	out.Contacts = mapped(contacts, func(c *opportunity.Contact) DealContact {
-		return DealContact{CRMID: c.CRMID, ContactCRMID: c.ContactCRMID, FirstName: c.FirstName, LastName: c.LastName, Email: c.Email, Title: c.Title,
-			Phone: c.Phone, Role: c.Role, Primary: c.Primary}
+		return DealContact{
+			CRMID: c.CRMID, ContactCRMID: c.ContactCRMID, FirstName: c.FirstName, LastName: c.LastName, Email: c.Email, Title: c.Title,
+			Phone: c.Phone, Role: c.Role, Primary: c.Primary,
+		}
 	})
 	return recordOf(o.Version, out)
 }

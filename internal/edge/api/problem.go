@@ -22,7 +22,7 @@ import (
 // Problem is what every refusal and every failure is answered with: RFC 9457
 // problem details with a stable code, and beside it the fields that were wrong
 // or what an outside system said.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it so, and so does the document
 	Type      string       `json:"type" format:"uri" example:"urn:tandem:problem:unknown_cloud" doc:"Names the kind of problem: urn:tandem:problem: and the code."`
 	Title     string       `json:"title" example:"The input is not valid" doc:"The class of the problem in words; the same for all of its kind."`
 	Status    int          `json:"status" example:"422" doc:"The HTTP status."`
@@ -136,8 +136,10 @@ func (s *server) problemOf(ctx context.Context, err error) *Problem {
 func (s *server) internal(ctx context.Context, err error) *Problem {
 	ref := id.New("err")
 	s.log.ErrorContext(ctx, "api: internal error", "reference", ref, "request_id", requestID(ctx), "error", err)
-	return &Problem{Type: typeOf("internal"), Title: kinds[problem.KindInternal].title, Status: http.StatusInternalServerError, Code: "internal", RequestID: requestID(ctx),
-		Reference: ref, Detail: "Something went wrong inside Tandem. Its log says more under the reference " + ref}
+	return &Problem{
+		Type: typeOf("internal"), Title: kinds[problem.KindInternal].title, Status: http.StatusInternalServerError, Code: "internal", RequestID: requestID(ctx),
+		Reference: ref, Detail: "Something went wrong inside Tandem. Its log says more under the reference " + ref,
+	}
 }
 
 func timedOut(err error) bool {

@@ -66,17 +66,22 @@ type registerOutput struct {
 }
 
 func (s *server) registerRegistrations() {
-	add(s, operation{id: "register-opportunity", method: http.MethodPost, path: "/opportunities/{id}/registrations", tag: "Registrations", summary: "Register an opportunity with a cloud, or try again what failed", action: authz.ActionRegister,
+	add(s, operation{
+		id: "register-opportunity", method: http.MethodPost, path: "/opportunities/{id}/registrations", tag: "Registrations", summary: "Register an opportunity with a cloud, or try again what failed", action: authz.ActionRegister,
 		status: http.StatusAccepted, also: []int{http.StatusNotFound, http.StatusBadGateway},
-		about: "The wish is stored, and Tandem carries it out: follow the registration. A dry run answers 200 with the findings and the payload, and changes nothing."}, s.register)
+		about: "The wish is stored, and Tandem carries it out: follow the registration. A dry run answers 200 with the findings and the payload, and changes nothing.",
+	}, s.register)
 	s.alsoAnswers("/opportunities/{id}/registrations", http.MethodPost, http.StatusAccepted, http.StatusOK)
-	add(s, operation{id: "list-registrations", method: http.MethodGet, path: "/registrations", tag: "Registrations", summary: "List registrations by state and cloud", action: authz.ActionRead,
-		about: "In the order in which they were opened, so that new ones come last."}, s.listRegistrations)
+	add(s, operation{
+		id: "list-registrations", method: http.MethodGet, path: "/registrations", tag: "Registrations", summary: "List registrations by state and cloud", action: authz.ActionRead,
+		about: "In the order in which they were opened, so that new ones come last.",
+	}, s.listRegistrations)
 	add(s, operation{id: "get-registration", method: http.MethodGet, path: "/registrations/{id}", tag: "Registrations", summary: "Get a registration, with the portal's own record", action: authz.ActionRead, also: []int{http.StatusNotModified, http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
 			ConditionalRead
 			ID string `path:"id" example:"reg_01jn8m5q4se9tvd6dy1v9k2r5c"`
-		}) (*record[RegistrationDetail], error) {
+		},
+		) (*record[RegistrationDetail], error) {
 			r, err := s.app.Registrations.Get(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -87,8 +92,10 @@ func (s *server) registerRegistrations() {
 			}
 			return recordOf(r.Version, d)
 		})
-	add(s, operation{id: "choose-solutions", method: http.MethodPut, path: "/registrations/{id}/solutions", tag: "Registrations", summary: "Choose which solutions belong to the deal", action: authz.ActionRegister, ifMatch: true, also: []int{http.StatusNotFound},
-		about: "They are linked when the deal is registered. An empty list takes the default solutions."},
+	add(s, operation{
+		id: "choose-solutions", method: http.MethodPut, path: "/registrations/{id}/solutions", tag: "Registrations", summary: "Choose which solutions belong to the deal", action: authz.ActionRegister, ifMatch: true, also: []int{http.StatusNotFound},
+		about: "They are linked when the deal is registered. An empty list takes the default solutions.",
+	},
 		func(ctx context.Context, in *struct {
 			Repeatable
 			Versioned
@@ -96,7 +103,8 @@ func (s *server) registerRegistrations() {
 			Body struct {
 				Solutions []string `json:"solutions" nullable:"false" maxItems:"10" uniqueItems:"true" example:"[\"S-0050001\"]"`
 			}
-		}) (*record[RegistrationDetail], error) {
+		},
+		) (*record[RegistrationDetail], error) {
 			version, _, err := versionOf(in.IfMatch)
 			if err != nil {
 				return nil, err
@@ -114,7 +122,8 @@ func (s *server) registerRegistrations() {
 	add(s, operation{id: "list-solutions", method: http.MethodGet, path: "/solutions", tag: "Registrations", summary: "List the solutions that a portal lets us link", action: authz.ActionRead},
 		func(ctx context.Context, in *struct {
 			Cloud string `query:"cloud" enum:"aws,azure,gcp" default:"aws"`
-		}) (*all[Solution], error) {
+		},
+		) (*all[Solution], error) {
 			list, err := s.app.Registrations.Solutions(ctx, cloud.Cloud(in.Cloud))
 			if err != nil {
 				return nil, err

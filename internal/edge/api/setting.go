@@ -112,12 +112,15 @@ func (s *server) registerSettings() {
 		func(ctx context.Context, _ *struct{ ConditionalRead }) (*record[JointRuleSetting], error) {
 			return s.jointRule(ctx)
 		})
-	add(s, operation{id: "preview-joint-rule", method: http.MethodPost, path: "/settings/joint-rule/preview", tag: "Settings", summary: "See what a joint rule would change", action: authz.ActionChangeSettings,
-		about: "Asks the rule about every opportunity, and changes nothing."},
+	add(s, operation{
+		id: "preview-joint-rule", method: http.MethodPost, path: "/settings/joint-rule/preview", tag: "Settings", summary: "See what a joint rule would change", action: authz.ActionChangeSettings,
+		about: "Asks the rule about every opportunity, and changes nothing.",
+	},
 		func(ctx context.Context, in *struct {
 			Repeatable
 			Body JointRule
-		}) (*all[RuleDifference], error) {
+		},
+		) (*all[RuleDifference], error) {
 			found, err := s.app.Opportunities.Preview(ctx, in.Body.domain())
 			if err != nil {
 				return nil, err
@@ -129,13 +132,16 @@ func (s *server) registerSettings() {
 			}
 			return allOf(out), nil
 		})
-	add(s, operation{id: "put-joint-rule", method: http.MethodPut, path: "/settings/joint-rule", tag: "Settings", summary: "Put another joint rule in force", action: authz.ActionChangeSettings, ifMatch: true, also: []int{http.StatusPreconditionRequired},
-		about: "Decides every opportunity anew; a person's decision stays. Needs If-Match with the ETag of the rule as you read it, or *."},
+	add(s, operation{
+		id: "put-joint-rule", method: http.MethodPut, path: "/settings/joint-rule", tag: "Settings", summary: "Put another joint rule in force", action: authz.ActionChangeSettings, ifMatch: true, also: []int{http.StatusPreconditionRequired},
+		about: "Decides every opportunity anew; a person's decision stays. Needs If-Match with the ETag of the rule as you read it, or *.",
+	},
 		func(ctx context.Context, in *struct {
 			Repeatable
 			Versioned
 			Body JointRule
-		}) (*record[JointRuleSetting], error) {
+		},
+		) (*record[JointRuleSetting], error) {
 			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
 				_, row, err := s.app.Opportunities.Rule(ctx)
 				return row, err
@@ -152,13 +158,16 @@ func (s *server) registerSettings() {
 		func(ctx context.Context, _ *struct{ ConditionalRead }) (*record[DefaultSolutionsSetting], error) {
 			return s.defaultSolutions(ctx)
 		})
-	add(s, operation{id: "put-default-solutions", method: http.MethodPut, path: "/settings/default-solutions", tag: "Settings", summary: "Change the solutions that are linked by default", action: authz.ActionChangeSettings, ifMatch: true, also: []int{http.StatusPreconditionRequired},
-		about: "Has blocked deals checked again. Needs If-Match with the ETag of the setting as you read it, or *."},
+	add(s, operation{
+		id: "put-default-solutions", method: http.MethodPut, path: "/settings/default-solutions", tag: "Settings", summary: "Change the solutions that are linked by default", action: authz.ActionChangeSettings, ifMatch: true, also: []int{http.StatusPreconditionRequired},
+		about: "Has blocked deals checked again. Needs If-Match with the ETag of the setting as you read it, or *.",
+	},
 		func(ctx context.Context, in *struct {
 			Repeatable
 			Versioned
 			Body DefaultSolutions
-		}) (*record[DefaultSolutionsSetting], error) {
+		},
+		) (*record[DefaultSolutionsSetting], error) {
 			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
 				_, row, err := s.app.Registrations.Defaults(ctx)
 				return row, err
@@ -203,6 +212,8 @@ func (s *server) defaultSolutions(ctx context.Context) (*record[DefaultSolutions
 	if err != nil {
 		return nil, err
 	}
-	return recordOf(row.Version, DefaultSolutionsSetting{Solutions: DefaultSolutions{AWS: d[cloud.AWS], Azure: d[cloud.Azure], GCP: d[cloud.GCP]},
-		Default: row.Version == 0, Version: row.Version, UpdatedBy: row.UpdatedBy, UpdatedAt: at(row.UpdatedAt)})
+	return recordOf(row.Version, DefaultSolutionsSetting{
+		Solutions: DefaultSolutions{AWS: d[cloud.AWS], Azure: d[cloud.Azure], GCP: d[cloud.GCP]},
+		Default:   row.Version == 0, Version: row.Version, UpdatedBy: row.UpdatedBy, UpdatedAt: at(row.UpdatedAt),
+	})
 }

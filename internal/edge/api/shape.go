@@ -45,8 +45,10 @@ type Finding struct {
 
 func findingsOf(list registration.Findings) []Finding {
 	return mapped(list, func(f *registration.Finding) Finding {
-		return Finding{Rule: f.Rule, Field: f.Field, Label: f.Label, CRMField: f.CRMField, Severity: string(f.Severity),
-			Message: f.Message, Value: f.Value, Mend: f.Mend, Source: f.Source}
+		return Finding{
+			Rule: f.Rule, Field: f.Field, Label: f.Label, CRMField: f.CRMField, Severity: string(f.Severity),
+			Message: f.Message, Value: f.Value, Mend: f.Mend, Source: f.Source,
+		}
 	})
 }
 
@@ -66,8 +68,10 @@ type FieldPair struct {
 }
 
 func pairOf(p *registration.FieldPair) FieldPair {
-	return FieldPair{Group: p.Group, Label: p.Label, Path: p.Path, Ours: p.Ours, Theirs: p.Theirs, CRMField: p.CRMField, How: p.How,
-		Same: p.Same, Locked: p.Locked, LockReason: p.LockReason, LockedUntil: p.LockedUntil}
+	return FieldPair{
+		Group: p.Group, Label: p.Label, Path: p.Path, Ours: p.Ours, Theirs: p.Theirs, CRMField: p.CRMField, How: p.How,
+		Same: p.Same, Locked: p.Locked, LockReason: p.LockReason, LockedUntil: p.LockedUntil,
+	}
 }
 
 // Seller is a person of the partner's who works the deal.
@@ -116,14 +120,16 @@ type Registration struct {
 }
 
 func registrationOf(r *registration.Registration) Registration {
-	return Registration{ID: r.ID, OpportunityID: r.OpportunityID, Cloud: string(r.Cloud), State: string(r.State), StateLabel: r.State.Label(), Reason: r.Reason,
+	return Registration{
+		ID: r.ID, OpportunityID: r.OpportunityID, Cloud: string(r.Cloud), State: string(r.State), StateLabel: r.State.Label(), Reason: r.Reason,
 		RemoteID: r.RemoteID, RemoteStatus: r.RemoteStatus, RemoteStage: r.RemoteStage, RemoteURL: r.RemoteURL, RemoteVersion: r.RemoteVersion,
 		ReviewComment: r.ReviewComment, EngagementID: r.EngagementID, Motion: r.Motion,
 		Sellers:   mapped(r.Sellers, func(s *registration.Seller) Seller { return Seller{Name: s.Name, Email: s.Email, Role: s.Role} }),
 		Solutions: orEmpty(r.Solutions()), Findings: findingsOf(r.Findings), Blocking: r.Blocking, Error: r.Error, ErrorCode: r.ErrorCode, Attempts: r.Attempts,
 		CRMWaiting: r.CRMDirty, CRMError: r.CRMError, CRMRowID: r.CRMRowID, DueAt: at(r.DueAt), RemoteReadAt: at(r.RemoteReadAt),
 		CreatedRemoteAt: at(r.CreatedRemoteAt), SubmittedAt: at(r.SubmittedAt), DecidedAt: at(r.DecidedAt), StateAt: at(r.StateAt),
-		UpdatedAt: at(r.UpdatedAt), Version: r.Version}
+		UpdatedAt: at(r.UpdatedAt), Version: r.Version,
+	}
 }
 
 // Solution is something we sell that a portal lets us link to a deal.

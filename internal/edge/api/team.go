@@ -26,8 +26,10 @@ type Person struct {
 }
 
 func personOf(p *team.Person) Person {
-	out := Person{ID: p.ID, Name: p.Name, Email: p.Email, Title: p.Title, RoleName: p.RoleName, Level: string(p.Level), Region: p.Region,
-		Active: p.Active, SignsIn: p.CanSignIn(), Version: p.Version}
+	out := Person{
+		ID: p.ID, Name: p.Name, Email: p.Email, Title: p.Title, RoleName: p.RoleName, Level: string(p.Level), Region: p.Region,
+		Active: p.Active, SignsIn: p.CanSignIn(), Version: p.Version,
+	}
 	if p.CRMID != nil {
 		out.CRMID = *p.CRMID
 	}
@@ -80,8 +82,10 @@ func (s *server) registerTeam() {
 			}
 			return allOf(mapped(list, tokenOf)), nil
 		})
-	add(s, operation{id: "create-token", method: http.MethodPost, path: "/tokens", tag: "Team", summary: "Make an API token", action: authz.ActionOwnToken, status: http.StatusCreated,
-		about: "The secret is in this answer only. A token cannot make one with a scope that it lacks."},
+	add(s, operation{
+		id: "create-token", method: http.MethodPost, path: "/tokens", tag: "Team", summary: "Make an API token", action: authz.ActionOwnToken, status: http.StatusCreated,
+		about: "The secret is in this answer only. A token cannot make one with a scope that it lacks.",
+	},
 		func(ctx context.Context, in *struct {
 			Repeatable
 			Body struct {
@@ -89,7 +93,8 @@ func (s *server) registerTeam() {
 				Scopes    []string `json:"scopes" nullable:"false" uniqueItems:"true" enum:"read,write,admin" example:"[\"read\"]"`
 				ExpiresIn int      `json:"expires_in_days,omitempty" minimum:"1" maximum:"3650" doc:"Left out, it never expires."`
 			}
-		}) (*struct{ Body NewToken }, error) {
+		},
+		) (*struct{ Body NewToken }, error) {
 			t, secret, err := s.app.Team.CreateToken(ctx, in.Body.Name, in.Body.Scopes, time.Duration(in.Body.ExpiresIn)*day)
 			return &struct{ Body NewToken }{NewToken{Token: tokenOf(&t), Secret: secret}}, err
 		})
@@ -97,7 +102,8 @@ func (s *server) registerTeam() {
 		func(ctx context.Context, in *struct {
 			Repeatable
 			ID string `path:"id"`
-		}) (*none, error) {
+		},
+		) (*none, error) {
 			return &none{}, s.app.Team.RevokeToken(ctx, in.ID)
 		})
 	add(s, operation{id: "list-users", method: http.MethodGet, path: "/users", tag: "Team", summary: "List those who can sign in", action: authz.ActionManagePeople},
@@ -117,7 +123,8 @@ func (s *server) registerTeam() {
 				Level    string `json:"level" enum:"reader,associate,abdm,senior,director,senior_director" example:"abdm"`
 				Password string `json:"password,omitempty" doc:"At least 12 characters. Left out, Tandem makes one and shows it once."`
 			}
-		}) (*struct{ Body NewUser }, error) {
+		},
+		) (*struct{ Body NewUser }, error) {
 			p, password, err := s.app.Team.CreateUser(ctx, team.NewUser{Name: in.Body.Name, Email: in.Body.Email, Level: authz.Level(in.Body.Level), Password: in.Body.Password})
 			return &struct{ Body NewUser }{NewUser{User: personOf(&p), Password: password}}, err
 		})
@@ -128,7 +135,8 @@ func (s *server) registerTeam() {
 			Body struct {
 				Level string `json:"level" enum:"reader,associate,abdm,senior,director,senior_director" example:"senior"`
 			}
-		}) (*struct{ Body Person }, error) {
+		},
+		) (*struct{ Body Person }, error) {
 			p, err := s.user(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -143,7 +151,8 @@ func (s *server) registerTeam() {
 		func(ctx context.Context, in *struct {
 			Repeatable
 			ID string `path:"id"`
-		}) (*struct{ Body NewUser }, error) {
+		},
+		) (*struct{ Body NewUser }, error) {
 			p, err := s.user(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -155,7 +164,8 @@ func (s *server) registerTeam() {
 		func(ctx context.Context, in *struct {
 			Repeatable
 			ID string `path:"id"`
-		}) (*none, error) {
+		},
+		) (*none, error) {
 			p, err := s.user(ctx, in.ID)
 			if err != nil {
 				return nil, err

@@ -29,7 +29,8 @@ func (s *server) registerViews() {
 	add(s, operation{id: "list-views", method: http.MethodGet, path: "/views", tag: "Views", summary: "List one's own saved views and those others share", action: authz.ActionRead},
 		func(ctx context.Context, in *struct {
 			Noun string `query:"noun" enum:"opportunity" default:"opportunity"`
-		}) (*all[View], error) {
+		},
+		) (*all[View], error) {
 			list, err := s.app.Views.List(ctx, in.Noun)
 			if err != nil {
 				return nil, err
@@ -45,7 +46,8 @@ func (s *server) registerViews() {
 				Query  string `json:"query" example:"cloud=aws&state=blocked" doc:"As in the address of the list."`
 				Shared bool   `json:"shared,omitempty" doc:"Others see it, too."`
 			}
-		}) (*record[View], error) {
+		},
+		) (*record[View], error) {
 			v, err := s.app.Views.Save(ctx, in.Body.Noun, in.Body.Name, in.Body.Query, in.Body.Shared)
 			if err != nil {
 				return nil, err
@@ -56,7 +58,8 @@ func (s *server) registerViews() {
 		func(ctx context.Context, in *struct {
 			Repeatable
 			ID string `path:"id"`
-		}) (*none, error) {
+		},
+		) (*none, error) {
 			return &none{}, s.app.Views.Delete(ctx, in.ID)
 		})
 }

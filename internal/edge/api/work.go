@@ -61,15 +61,18 @@ func (s *server) registerWork() {
 	add(s, operation{id: "get-today", method: http.MethodGet, path: "/today", tag: "Work", summary: "Get what needs a person, the most urgent first", action: authz.ActionRead},
 		func(ctx context.Context, in *struct {
 			Owner string `query:"owner" doc:"Only deals of the owner with this Salesforce id."`
-		}) (*struct{ Body Today }, error) {
+		},
+		) (*struct{ Body Today }, error) {
 			t, err := s.app.Workspace.Today(ctx, in.Owner)
 			if err != nil {
 				return nil, err
 			}
 			out := Today{Total: t.Total, Counts: map[string]int{}, Items: mapped(t.Items, func(i *workspace.Item) TodayItem {
-				return TodayItem{Kind: string(i.Kind), Title: i.Title, Reason: i.Reason, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, Name: i.Name,
+				return TodayItem{
+					Kind: string(i.Kind), Title: i.Title, Reason: i.Reason, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, Name: i.Name,
 					AccountName: i.AccountName, OwnerName: i.OwnerName, Cloud: string(i.Cloud), State: string(i.State), Amount: moneyOf(i.Amount),
-					CloseOn: string(i.CloseOn), Since: at(i.Since), Urgency: i.Urgency}
+					CloseOn: string(i.CloseOn), Since: at(i.Since), Urgency: i.Urgency,
+				}
 			})}
 			for k, n := range t.Counts {
 				out.Counts[string(k)] = n
@@ -90,12 +93,15 @@ func (s *server) registerWork() {
 				return out
 			})}}, nil
 		})
-	add(s, operation{id: "search", method: http.MethodGet, path: "/search", tag: "Work", summary: "Find opportunities and accounts by name or id", action: authz.ActionRead,
-		about: "Also finds an opportunity by its Salesforce id or its id in a portal."},
+	add(s, operation{
+		id: "search", method: http.MethodGet, path: "/search", tag: "Work", summary: "Find opportunities and accounts by name or id", action: authz.ActionRead,
+		about: "Also finds an opportunity by its Salesforce id or its id in a portal.",
+	},
 		func(ctx context.Context, in *struct {
 			Q     string `query:"q" required:"true" minLength:"1" maxLength:"200" example:"northwind"`
 			Limit int    `query:"limit" minimum:"1" maximum:"50" default:"20"`
-		}) (*all[Hit], error) {
+		},
+		) (*all[Hit], error) {
 			hits, err := s.app.Workspace.Search(ctx, in.Q, in.Limit)
 			if err != nil {
 				return nil, err

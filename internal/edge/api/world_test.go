@@ -65,20 +65,26 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	fleet, err := sandbox.Start(ctx, sandbox.Options{Demo: demo.Options{Seed: 7, Accounts: 60, Opportunities: 260}, AutoReview: true,
-		ReviewDelay: 50 * time.Millisecond, TaskDelay: 20 * time.Millisecond, Quotas: aws.Quotas{Off: true}})
+	fleet, err := sandbox.Start(ctx, sandbox.Options{
+		Demo: demo.Options{Seed: 7, Accounts: 60, Opportunities: 260}, AutoReview: true,
+		ReviewDelay: 50 * time.Millisecond, TaskDelay: 20 * time.Millisecond, Quotas: aws.Quotas{Off: true},
+	})
 	if err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, fleet.Close()) }()
 	w := &world{logged: &logBook{}}
 	sf, portal := fleet.Services.Salesforce, fleet.Services.AWS
-	w.app, err = app.New(ctx, app.Config{DataDir: dir, Listen: "127.0.0.1:0", Role: "all", Workers: 8, SyncEvery: time.Hour, Version: "test",
+	w.app, err = app.New(ctx, app.Config{
+		DataDir: dir, Listen: "127.0.0.1:0", Role: "all", Workers: 8, SyncEvery: time.Hour, Version: "test",
 		Salesforce: app.SalesforceConfig{URL: sf.URL, ClientID: sf.ClientID, ClientSecret: sf.ClientSecret, Currency: "USD"},
-		AWS: app.AWSConfig{Endpoint: portal.URL, Region: portal.Region, Catalog: "AWS", AccessKeyID: portal.AccessKeyID, SecretAccessKey: portal.SecretAccessKey,
-			Company: "Quillmoor", UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 1000},
+		AWS: app.AWSConfig{
+			Endpoint: portal.URL, Region: portal.Region, Catalog: "AWS", AccessKeyID: portal.AccessKeyID, SecretAccessKey: portal.SecretAccessKey,
+			Company: "Quillmoor", UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 1000,
+		},
 		Pace:  registration.Pace{Task: 30 * time.Millisecond, Review: 100 * time.Millisecond, Refresh: time.Hour, Retry: 50 * time.Millisecond, Max: time.Second},
-		Every: flow.Every{Pull: time.Hour, Sweep: 200 * time.Millisecond, Refresh: time.Hour}}, slog.New(slog.NewTextHandler(w.logged, nil)), app.WorksJobs)
+		Every: flow.Every{Pull: time.Hour, Sweep: 200 * time.Millisecond, Refresh: time.Hour},
+	}, slog.New(slog.NewTextHandler(w.logged, nil)), app.WorksJobs)
 	if err != nil {
 		return 1, err
 	}

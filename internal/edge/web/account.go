@@ -43,8 +43,11 @@ func (w *Web) accountPage(rw http.ResponseWriter, r *http.Request) {
 		p.Header.State = ui.Badge{Tone: ui.ToneDanger, Text: "Deleted in Salesforce"}
 	}
 	p.Header.Facts = []ui.Fact{
-		{Label: "Website", Value: websiteCell(a.Website)}, {Label: "Country", Value: textOr(a.Country)}, {Label: "Segment", Value: textOr(a.Segment)},
-		{Label: "Owner", Value: ui.PersonName(a.OwnerName)}, {Label: "Salesforce id", Value: ui.Copy{Text: a.CRMID, What: "the Salesforce id"}},
+		{Label: "Website", Value: websiteCell(a.Website)},
+		{Label: "Country", Value: textOr(a.Country)},
+		{Label: "Segment", Value: textOr(a.Segment)},
+		{Label: "Owner", Value: ui.PersonName(a.OwnerName)},
+		{Label: "Salesforce id", Value: ui.Copy{Text: a.CRMID, What: "the Salesforce id"}},
 	}
 	if href := w.crmLink(a.CRMID); href != "" {
 		p.Header.Actions = []ui.Button{{Label: "Open in Salesforce", Icon: ui.IconExternal, Href: href}}
@@ -71,8 +74,10 @@ func (w *Web) accountPage(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *Web) accountTable(rows []workspace.Row) ui.DataTable {
-	t := ui.DataTable{ID: "account-opportunities", Caption: "Opportunities of the account",
-		Empty: ui.EmptyState{Icon: ui.IconDeal, Title: "No opportunities", Text: "Salesforce lists none for this account."}}
+	t := ui.DataTable{
+		ID: "account-opportunities", Caption: "Opportunities of the account",
+		Empty: ui.EmptyState{Icon: ui.IconDeal, Title: "No opportunities", Text: "Salesforce lists none for this account."},
+	}
 	var shown []listColumn
 	for _, c := range listColumns() {
 		if c.usual {

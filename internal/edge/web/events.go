@@ -41,6 +41,8 @@ func (w *Web) syncEvents(rw http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
+		case <-w.app.Stopping():
+			return
 		case <-alive.C:
 			_, err = fmt.Fprint(rw, ": alive\n\n")
 		case n := <-news:

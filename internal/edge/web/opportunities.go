@@ -29,6 +29,7 @@ type opportunities struct {
 	mu        sync.Mutex
 	choices   workspace.Choices
 	choicesAt time.Time
+	reading   bool
 }
 
 // Where the list and the board are.
@@ -224,8 +225,11 @@ func (o *opportunities) list(rw http.ResponseWriter, r *http.Request) {
 
 func listShortcuts() []ui.Shortcut {
 	return []ui.Shortcut{
-		{Keys: []string{"j"}, Does: "Next opportunity"}, {Keys: []string{"k"}, Does: "Opportunity before"},
-		{Keys: []string{"x"}, Does: "Select or leave it"}, {Keys: []string{"Enter"}, Does: "Open it"}, {Keys: []string{"/"}, Does: "Search in this list"},
+		{Keys: []string{"j"}, Does: "Next opportunity"},
+		{Keys: []string{"k"}, Does: "Opportunity before"},
+		{Keys: []string{"x"}, Does: "Select or leave it"},
+		{Keys: []string{"Enter"}, Does: "Open it"},
+		{Keys: []string{"/"}, Does: "Search in this list"},
 	}
 }
 
@@ -314,15 +318,21 @@ func rowTone(r *workspace.Row) ui.Tone {
 
 func emptyList(l *listing) ui.EmptyState {
 	if l.q.After != "" {
-		return ui.EmptyState{Icon: ui.IconDeal, Title: "There is nothing after this place", Text: "The list became shorter since you began to page.",
-			Actions: []ui.Button{{Label: "Back to the first page", Href: address(listPath, l.values())}}}
+		return ui.EmptyState{
+			Icon: ui.IconDeal, Title: "There is nothing after this place", Text: "The list became shorter since you began to page.",
+			Actions: []ui.Button{{Label: "Back to the first page", Href: address(listPath, l.values())}},
+		}
 	}
 	if l.filtered() {
-		return ui.EmptyState{Icon: ui.IconFilter, Title: "No opportunity meets all of these filters", Text: "Take a filter away by its cross, or begin again with the whole list.",
-			Actions: []ui.Button{{Label: "Clear all filters", Href: listPath}}}
+		return ui.EmptyState{
+			Icon: ui.IconFilter, Title: "No opportunity meets all of these filters", Text: "Take a filter away by its cross, or begin again with the whole list.",
+			Actions: []ui.Button{{Label: "Clear all filters", Href: listPath}},
+		}
 	}
-	return ui.EmptyState{Icon: ui.IconDeal, Title: "No opportunities yet", Text: "Tandem mirrors the opportunities of Salesforce. They come with the first sync: connect Salesforce and start it under Connections.",
-		Actions: []ui.Button{{Label: "Go to Connections", Href: "/connections"}}}
+	return ui.EmptyState{
+		Icon: ui.IconDeal, Title: "No opportunities yet", Text: "Tandem mirrors the opportunities of Salesforce. They come with the first sync: connect Salesforce and start it under Connections.",
+		Actions: []ui.Button{{Label: "Go to Connections", Href: "/connections"}},
+	}
 }
 
 // pager makes the addresses around a page. The page before is found by reading
@@ -455,20 +465,26 @@ func (o *opportunities) filters(ctx context.Context, path string, l *listing) (u
 	return bar, nil
 }
 
-// filterChoices gives the values for the filters, at most choicesFor old.
+// filterChoices gives the values for the filters. Those that are older than
+// choicesFor are read anew by one request while the others still get the old.
 func (o *opportunities) filterChoices(ctx context.Context) (workspace.Choices, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	now := o.app.Clock.Now()
-	if !o.choicesAt.IsZero() && now.Sub(o.choicesAt) < choicesFor && len(o.choices.Stages) > 0 {
+	o.mu.Lock()
+	known := len(o.choices.Stages) > 0
+	if known && (o.reading || now.Sub(o.choicesAt) < choicesFor) {
+		defer o.mu.Unlock()
 		return o.choices, nil
 	}
+	o.reading = true
+	o.mu.Unlock()
 	c, err := o.app.Workspace.Choices(ctx)
-	if err != nil {
-		return c, err
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reading = false
+	if err == nil {
+		o.choices, o.choicesAt = c, now
 	}
-	o.choices, o.choicesAt = c, now
-	return c, nil
+	return c, err
 }
 
 func sameOptions(values []string) []ui.Option {

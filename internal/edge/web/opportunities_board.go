@@ -65,8 +65,10 @@ func (o *opportunities) board(rw http.ResponseWriter, r *http.Request) {
 	for i := range lanes {
 		p.Board.Columns = append(p.Board.Columns, boardColumn(&lanes[i], &l, by, at, today))
 	}
-	p.Empty = ui.EmptyState{Icon: ui.IconBoard, Title: "Nothing stands on this board", Text: "No opportunity is joint with " + at.Label() + " and meets the filters.",
-		Actions: []ui.Button{{Label: "Show the list", Href: address(listPath, l.values())}}}
+	p.Empty = ui.EmptyState{
+		Icon: ui.IconBoard, Title: "Nothing stands on this board", Text: "No opportunity is joint with " + at.Label() + " and meets the filters.",
+		Actions: []ui.Button{{Label: "Show the list", Href: address(listPath, l.values())}},
+	}
 	switched := func(g workspace.Group) string {
 		v := l.values()
 		if g != workspace.GroupState {

@@ -130,8 +130,10 @@ func (o *opportunities) bulkRegister(rw http.ResponseWriter, r *http.Request) {
 	if n == 0 {
 		p.Do.Label, p.Do.Blocked = "Register with "+c.Label(), "None of the selected opportunities can be registered now; each row says why"
 	}
-	p.Page = o.page(r, ui.Page{Title: "Register with " + c.Label(), Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}},
-		Lead: ui.Text(fmt.Sprintf("%d of %d selected would be sent to %s. Nothing was sent yet.", n, len(ids), c.Portal()))})
+	p.Page = o.page(r, ui.Page{
+		Title: "Register with " + c.Label(), Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}},
+		Lead: ui.Text(fmt.Sprintf("%d of %d selected would be sent to %s. Nothing was sent yet.", n, len(ids), c.Portal())),
+	})
 	o.render(rw, r, http.StatusOK, bulkRegisterPage(p))
 }
 
@@ -261,8 +263,10 @@ func (o *opportunities) jointForm(rw http.ResponseWriter, r *http.Request, statu
 		}
 		p.Rows = append(p.Rows, bulkRow{ID: deal.ID, Name: deal.Name, Account: deal.AccountName, Will: true, Outcome: jointNow(joint), Why: jointWhy(joint)})
 	}
-	p.Page = o.page(r, ui.Page{Title: "Joint or not", Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}},
-		Lead: ui.Text("Your word outranks the rule, until you give it back to the rule. Joint deals that pass the checks are registered.")})
+	p.Page = o.page(r, ui.Page{
+		Title: "Joint or not", Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}},
+		Lead: ui.Text("Your word outranks the rule, until you give it back to the rule. Joint deals that pass the checks are registered."),
+	})
 	o.render(rw, r, status, bulkJointPage(p))
 }
 

@@ -26,46 +26,62 @@ type listColumn struct {
 }
 
 func textColumn(key, label string, sort workspace.Sort, usual bool, of func(r *workspace.Row) string) listColumn {
-	return listColumn{key: key, label: label, sort: sort, usual: usual, heads: []string{label},
+	return listColumn{
+		key: key, label: label, sort: sort, usual: usual, heads: []string{label},
 		cell:   func(r *workspace.Row, _ date.Date) templ.Component { return textOr(of(r)) },
-		export: func(r *workspace.Row) []any { return []any{of(r)} }}
+		export: func(r *workspace.Row) []any { return []any{of(r)} },
+	}
 }
 
 // listColumns lists the columns in the order in which they are shown.
 func listColumns() []listColumn {
 	return []listColumn{
-		{key: "name", label: "Opportunity", sort: workspace.SortName, fixed: true, usual: true, heads: []string{"Opportunity", "Account"},
+		{
+			key: "name", label: "Opportunity", sort: workspace.SortName, fixed: true, usual: true, heads: []string{"Opportunity", "Account"},
 			cell:   func(r *workspace.Row, _ date.Date) templ.Component { return ui.Two(r.Name, r.AccountName) },
-			export: func(r *workspace.Row) []any { return []any{r.Name, r.AccountName} }},
-		{key: "clouds", label: "Clouds", usual: true, heads: []string{"Clouds"},
+			export: func(r *workspace.Row) []any { return []any{r.Name, r.AccountName} },
+		},
+		{
+			key: "clouds", label: "Clouds", usual: true, heads: []string{"Clouds"},
 			cell:   func(r *workspace.Row, _ date.Date) templ.Component { return cloudCell(cloudBadges(r.Clouds)) },
-			export: func(r *workspace.Row) []any { return []any{cloudText(r.Clouds)} }},
+			export: func(r *workspace.Row) []any { return []any{cloudText(r.Clouds)} },
+		},
 		textColumn("stage", "Stage", workspace.SortStage, true, func(r *workspace.Row) string { return r.Stage }),
-		{key: "amount", label: "Amount", sort: workspace.SortAmount, end: true, usual: true, heads: []string{"Amount", "Currency"},
+		{
+			key: "amount", label: "Amount", sort: workspace.SortAmount, end: true, usual: true, heads: []string{"Amount", "Currency"},
 			cell:   func(r *workspace.Row, _ date.Date) templ.Component { return amountOf(r.Amount(), true) },
-			export: func(r *workspace.Row) []any { return []any{r.Amount(), r.Amount().Currency} }},
-		{key: "close_on", label: "Closes", sort: workspace.SortClose, usual: true, heads: []string{"Close date"},
+			export: func(r *workspace.Row) []any { return []any{r.Amount(), r.Amount().Currency} },
+		},
+		{
+			key: "close_on", label: "Closes", sort: workspace.SortClose, usual: true, heads: []string{"Close date"},
 			cell: func(r *workspace.Row, today date.Date) templ.Component {
 				return closeCell(r.CloseOn, daysLate(r.Closed, r.CloseOn, today))
 			},
-			export: func(r *workspace.Row) []any { return []any{r.CloseOn} }},
-		{key: "owner", label: "Owner", sort: workspace.SortOwner, usual: true, heads: []string{"Owner"},
+			export: func(r *workspace.Row) []any { return []any{r.CloseOn} },
+		},
+		{
+			key: "owner", label: "Owner", sort: workspace.SortOwner, usual: true, heads: []string{"Owner"},
 			cell:   func(r *workspace.Row, _ date.Date) templ.Component { return ui.PersonName(r.OwnerName) },
-			export: func(r *workspace.Row) []any { return []any{r.OwnerName} }},
+			export: func(r *workspace.Row) []any { return []any{r.OwnerName} },
+		},
 		textColumn("region", "Region", "", false, func(r *workspace.Row) string { return r.Region }),
 		textColumn("geo", "Geo", "", false, func(r *workspace.Row) string { return r.Geo }),
 		textColumn("segment", "Segment", "", false, func(r *workspace.Row) string { return r.Segment }),
 		textColumn("order_type", "Order type", "", false, func(r *workspace.Row) string { return r.OrderType }),
-		{key: "account", label: "Account", sort: workspace.SortAccount, heads: []string{"Account name"},
+		{
+			key: "account", label: "Account", sort: workspace.SortAccount, heads: []string{"Account name"},
 			cell: func(r *workspace.Row, _ date.Date) templ.Component {
 				return accountCell(r.AccountID, r.AccountName)
 			},
-			export: func(r *workspace.Row) []any { return []any{r.AccountName} }},
-		{key: "updated", label: "Updated", sort: workspace.SortUpdated, heads: []string{"Updated (UTC)"},
+			export: func(r *workspace.Row) []any { return []any{r.AccountName} },
+		},
+		{
+			key: "updated", label: "Updated", sort: workspace.SortUpdated, heads: []string{"Updated (UTC)"},
 			cell: func(r *workspace.Row, _ date.Date) templ.Component {
 				return ui.Time{At: r.CRMModstamp, Style: ui.TimeAgo}
 			},
-			export: func(r *workspace.Row) []any { return []any{r.CRMModstamp} }},
+			export: func(r *workspace.Row) []any { return []any{r.CRMModstamp} },
+		},
 		textColumn("crm_id", "Salesforce id", "", false, func(r *workspace.Row) string { return r.CRMID }),
 	}
 }

@@ -247,8 +247,10 @@ func mendAction(v *registration.View, name string) ui.NextAction {
 	if len(v.Chosen) == 0 && n == 1 && len(v.Solutions) > 0 {
 		return ui.NextAction{Tone: ui.ToneWarn, Text: "Choose a solution for " + name, Why: why, Act: &ui.Button{Label: "Choose a solution", Variant: ui.VariantPrimary, Href: "#" + string(v.Cloud) + "-solutions"}}
 	}
-	return ui.NextAction{Tone: ui.ToneWarn, Text: "Mend " + plural(n, "field", "fields") + " before it can be registered with " + name, Why: why,
-		Act: &ui.Button{Label: "Mend " + plural(n, "field", "fields"), Variant: ui.VariantPrimary, Href: "#" + string(v.Cloud) + "-findings"}}
+	return ui.NextAction{
+		Tone: ui.ToneWarn, Text: "Mend " + plural(n, "field", "fields") + " before it can be registered with " + name, Why: why,
+		Act: &ui.Button{Label: "Mend " + plural(n, "field", "fields"), Variant: ui.VariantPrimary, Href: "#" + string(v.Cloud) + "-findings"},
+	}
 }
 
 func (p *dealPage) timeline(r *http.Request, list []activity.Activity) {

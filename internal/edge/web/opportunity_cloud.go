@@ -43,8 +43,10 @@ type cloudPart struct {
 func registerFormID(c cloud.Cloud) string { return "register-" + string(c) }
 
 func (w *Web) cloudPart(r *http.Request, deal *opportunity.Opportunity, v *registration.View, refused *refusedForm) cloudPart {
-	p := cloudPart{Deal: deal.ID, Cloud: v.Cloud, View: v, Reg: v.Registration, SolForm: refused.of("solutions", v.Cloud), JointForm: refused.of("joint", v.Cloud),
-		JointSeen: jointStamp(v.Joint), MayMark: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)}
+	p := cloudPart{
+		Deal: deal.ID, Cloud: v.Cloud, View: v, Reg: v.Registration, SolForm: refused.of("solutions", v.Cloud), JointForm: refused.of("joint", v.Cloud),
+		JointSeen: jointStamp(v.Joint), MayMark: whyBlocked(r, authz.ActionMarkJoint, whyNotMark),
+	}
 	p.Badge, _ = viewBadge(v)
 	if p.Badge.Text == "" {
 		p.Badge = ui.Badge{Text: ui.CloudName(string(v.Cloud)) + " · Not joint"}
@@ -364,7 +366,9 @@ func (w *Web) opportunityCheck(rw http.ResponseWriter, r *http.Request) {
 		}
 		p.Payload = b.String()
 	}
-	p.Page = w.page(r, ui.Page{Title: "Check without sending", Nav: ui.AreaOpportunities, Lead: ui.Text(deal.Name + " · " + c.Portal()),
-		Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}, {Label: deal.Name, Href: dealPath(deal.ID, string(c))}}})
+	p.Page = w.page(r, ui.Page{
+		Title: "Check without sending", Nav: ui.AreaOpportunities, Lead: ui.Text(deal.Name + " · " + c.Portal()),
+		Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}, {Label: deal.Name, Href: dealPath(deal.ID, string(c))}},
+	})
 	w.render(rw, r, http.StatusOK, dryView(p))
 }

@@ -59,8 +59,10 @@ func (w *Web) opportunityRegister(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if seen := r.FormValue("seen"); seen != "" && seen != fallback(string(state), "none") {
-		w.refuse(rw, r, opportunityID, f, &problem.Error{Kind: problem.KindPrecondition, Code: "stale_version",
-			Message: fmt.Sprintf("It moved on since you opened this page: at %s it is now “%s”. Look at it and decide again.", c.Label(), stateWords(state, 0))})
+		w.refuse(rw, r, opportunityID, f, &problem.Error{
+			Kind: problem.KindPrecondition, Code: "stale_version",
+			Message: fmt.Sprintf("It moved on since you opened this page: at %s it is now “%s”. Look at it and decide again.", c.Label(), stateWords(state, 0)),
+		})
 		return
 	}
 	reg, _, err := w.app.Registrations.Register(r.Context(), opportunityID, c, false)
@@ -92,8 +94,10 @@ func (w *Web) opportunityJoint(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if seen := r.FormValue("seen"); seen != "" && seen != jointStamp(now) {
-		w.refuse(rw, r, opportunityID, f, &problem.Error{Kind: problem.KindPrecondition, Code: "stale_version",
-			Message: "Somebody, or the rule, decided this anew since you opened the page. Look at the decision that stands and send yours again if it still holds."})
+		w.refuse(rw, r, opportunityID, f, &problem.Error{
+			Kind: problem.KindPrecondition, Code: "stale_version",
+			Message: "Somebody, or the rule, decided this anew since you opened the page. Look at the decision that stands and send yours again if it still holds.",
+		})
 		return
 	}
 	joint, err := jointChoice(f.Joint)

@@ -64,8 +64,10 @@ func (w *Web) registrations(rw http.ResponseWriter, r *http.Request) {
 	for i := range sum.Clouds {
 		p.Clouds = append(p.Clouds, w.coverage(&sum.Clouds[i]))
 	}
-	p.Page = w.page(r, ui.Page{Title: "Registrations", Nav: ui.AreaRegistrations, Lead: ui.Text("How far the joint opportunities are in the partners' portals"),
-		Actions: []ui.Button{{Label: "Board", Icon: ui.IconBoard, Href: boardPath}}})
+	p.Page = w.page(r, ui.Page{
+		Title: "Registrations", Nav: ui.AreaRegistrations, Lead: ui.Text("How far the joint opportunities are in the partners' portals"),
+		Actions: []ui.Button{{Label: "Board", Icon: ui.IconBoard, Href: boardPath}},
+	})
 	w.render(rw, r, http.StatusOK, registrationsPage(p))
 }
 
@@ -80,8 +82,10 @@ func (w *Web) coverage(c *workspace.Coverage) coveragePart {
 		if n == 0 {
 			continue
 		}
-		card := ui.StatCard{Label: s.Label(), Value: ui.Figure(n), Note: stateMeans(s), Tone: stateTone(s),
-			Href: address(listPath, url.Values{"cloud": {string(c.Cloud)}, "state": {string(s)}})}
+		card := ui.StatCard{
+			Label: s.Label(), Value: ui.Figure(n), Note: stateMeans(s), Tone: stateTone(s),
+			Href: address(listPath, url.Values{"cloud": {string(c.Cloud)}, "state": {string(s)}}),
+		}
 		if c.Joint > 0 && s == registration.StateApproved {
 			card.Note = fmt.Sprintf("%d%% of the joint ones", 100*n/c.Joint)
 		}

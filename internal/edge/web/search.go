@@ -66,8 +66,10 @@ func (w *Web) searchPage(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	p.Found = ui.DataTable{ID: "found", Caption: "Found", Columns: []ui.Column{{Key: "name", Label: "Name", Grow: true}, {Key: "kind", Label: "Kind"}, {Key: "detail", Label: "Account or country"}},
-		Empty: ui.EmptyState{Icon: ui.IconSearch, Title: "Nothing found", Text: "Search by a part of the name of an opportunity or account, by a Salesforce id, or by an id in a partner's portal."}}
+	p.Found = ui.DataTable{
+		ID: "found", Caption: "Found", Columns: []ui.Column{{Key: "name", Label: "Name", Grow: true}, {Key: "kind", Label: "Kind"}, {Key: "detail", Label: "Account or country"}},
+		Empty: ui.EmptyState{Icon: ui.IconSearch, Title: "Nothing found", Text: "Search by a part of the name of an opportunity or account, by a Salesforce id, or by an id in a partner's portal."},
+	}
 	if text == "" {
 		p.Found.Empty.Title = "What are you looking for?"
 	}

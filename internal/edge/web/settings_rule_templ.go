@@ -277,7 +277,7 @@ func rulePreviews(list []rulePreview) templ.Component {
 				}
 				ctx = templ.InitializeContext(ctx)
 				for _, p := range list {
-					templ_7745c5c3_Err = ui.StatCard{Label: p.cloud.Label(), Value: ui.Figure(int64(p.Joint)), Note: previewWords(p), Tone: previewTone(p)}.Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.StatCard{Label: "Joint with " + p.cloud.Label(), Value: ui.Figure(int64(p.Joint)), Note: previewWords(p), Tone: previewTone(p)}.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
 	"unicode/utf8"
 
 	"github.com/a-h/templ"

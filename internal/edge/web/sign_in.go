@@ -5,7 +5,6 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
-	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
 
 func (w *Web) routesSignIn() {
@@ -20,7 +19,7 @@ func (w *Web) signInForm(r *http.Request) ui.SignIn {
 }
 
 func (w *Web) signInPage(rw http.ResponseWriter, r *http.Request) {
-	if _, ok := authz.From(r.Context()); ok {
+	if person(r.Context()).ID != "" {
 		http.Redirect(rw, r, localPath(r.FormValue("next"), "/"), http.StatusSeeOther)
 		return
 	}

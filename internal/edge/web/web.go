@@ -81,6 +81,7 @@ func (w *Web) Handler() http.Handler { return w.mux }
 // pages and API alike. Requests without a session pass as they are.
 func (w *Web) WithActor(next http.Handler) http.Handler {
 	return w.sessions.LoadAndSave(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(authz.Without(r.Context())) // only a session or a token says who asks
 		if personID := w.sessions.GetString(r.Context(), keyPerson); personID != "" {
 			p, err := w.app.Team.Person(r.Context(), personID)
 			switch {
@@ -137,7 +138,7 @@ func (w *Web) post(pattern string, h http.HandlerFunc) {
 // signedIn sends those who are not to the sign-in page, and back afterwards.
 func (w *Web) signedIn(h http.HandlerFunc) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		if _, ok := authz.From(r.Context()); ok {
+		if person(r.Context()).ID != "" {
 			h(rw, r)
 			return
 		}
@@ -206,7 +207,7 @@ func (w *Web) fail(rw http.ResponseWriter, r *http.Request, err error) {
 		w.log.ErrorContext(r.Context(), "a page failed", "method", r.Method, "path", r.URL.Path, "reference", reference, "error", err)
 	}
 	e := ui.ErrorOf(err, reference)
-	if _, ok := authz.From(r.Context()); !ok {
+	if person(r.Context()).ID == "" {
 		w.render(rw, r, e.Status, barePage(e))
 		return
 	}

@@ -66,6 +66,11 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 			return total, err
 		}
 	}
+	if total >= analyzeAfter {
+		if err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return analyze(ctx, tx) }); err != nil {
+			return total, fmt.Errorf("analyze after %d records: %w", total, err)
+		}
+	}
 	return total, nil
 }
 

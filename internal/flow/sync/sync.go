@@ -82,6 +82,10 @@ const (
 	perCommit = 4 * batch
 )
 
+// analyzeAfter is how many records one read has to bring for the database's
+// statistics to be made anew.
+const analyzeAfter = 10_000
+
 // Service is the flows.
 type Service struct {
 	DB            *db.DB

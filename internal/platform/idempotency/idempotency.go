@@ -113,11 +113,15 @@ func (s *Store) Begin(ctx context.Context, r Request) (*Answer, *Reservation, er
 	case reserved:
 		return nil, &Reservation{store: s, row: mine, seal: seal}, nil
 	case !found.same(mine):
-		return nil, nil, &problem.Error{Kind: problem.KindInvalid, Code: "idempotency_mismatch",
-			Message: "This Idempotency-Key was used for another request: use a new key for each new request, and the same one only to repeat it unchanged"}
+		return nil, nil, &problem.Error{
+			Kind: problem.KindInvalid, Code: "idempotency_mismatch",
+			Message: "This Idempotency-Key was used for another request: use a new key for each new request, and the same one only to repeat it unchanged",
+		}
 	case found.Status == 0:
-		return nil, nil, &problem.Error{Kind: problem.KindConflict, Code: "idempotency_in_progress", RetryAfter: retryTick,
-			Message: "The first request with this Idempotency-Key is still at work: ask again shortly"}
+		return nil, nil, &problem.Error{
+			Kind: problem.KindConflict, Code: "idempotency_in_progress", RetryAfter: retryTick,
+			Message: "The first request with this Idempotency-Key is still at work: ask again shortly",
+		}
 	}
 	a, err := found.open(seal)
 	return a, nil, err

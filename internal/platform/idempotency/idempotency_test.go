@@ -2,6 +2,7 @@ package idempotency_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,7 @@ func request(key, body string) idempotency.Request {
 
 func codeOf(t *testing.T, err error) string {
 	t.Helper()
-	p, ok := err.(*problem.Error)
+	p, ok := errors.AsType[*problem.Error](err)
 	if !ok {
 		t.Fatalf("%v is no problem", err)
 	}

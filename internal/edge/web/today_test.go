@@ -1,0 +1,177 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
+	"github.com/tandem-cosell/tandem/internal/domain/workspace"
+	"github.com/tandem-cosell/tandem/internal/flow/sync"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+// check moves every registration that is due on, until only those are left that
+// wait for somebody.
+func (h *house) check(t *testing.T) {
+	t.Helper()
+	ids, err := registration.DueIDs(h.ctx, h.app.DB, cloud.All(), h.app.Clock.Now(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if err := h.app.Sync.Advance(h.ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (h *house) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	if err := h.app.DB.InTx(h.ctx, h.app.Clock, func(tx *db.Tx) error {
+		_, err := tx.Exec(h.ctx, query, args...)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// endPull ends the read of Salesforce that waits, as if it had run.
+func (h *house) endPull(t *testing.T) {
+	t.Helper()
+	list, err := h.app.Jobs.List(h.ctx, []string{"available"}, 0, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range list {
+		if j.Kind == (sync.PullArgs{}).Kind() {
+			if _, err := h.app.Jobs.Cancel(h.ctx, j.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestTheFirstDayTeachesHowToBegin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.visitor(t, "Ada Associate", authz.LevelAssociate).sees("/", 200, "Connect Salesforce to begin", "How to connect", `href="/connections"`, "!Sync now")
+	h.visitor(t, "Rita Reader", authz.LevelReader).sees("/", 200, "Connect Salesforce to begin", "!How to connect", `!href="/connections"`, `!href="/jobs"`)
+	if got := h.browser(t).get("/"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/sign-in" {
+		t.Errorf("somebody who is not signed in: %d %s", got.status, got.header.Get("Location"))
+	}
+}
+
+func TestTodayShowsWhatNeedsSomebodyWithItsReasonAndOneAct(t *testing.T) {
+	t.Parallel()
+	h := connectedHouse(t)
+	h.check(t)
+	today, err := h.app.Workspace.Today(h.ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var item workspace.Item
+	for _, i := range today.Items {
+		if i.Kind == workspace.ItemBlocked && item.OpportunityID == "" {
+			item = i
+		}
+	}
+	if item.OpportunityID == "" {
+		t.Fatal("nothing is blocked in the small organisation")
+	}
+	hostile := `<img src=x onerror=alert(1)>`
+	h.exec(t, `UPDATE opportunity SET name = ? WHERE id = ?`, hostile, item.OpportunityID)
+	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
+	page := v.sees("/?show=all", 200, hostile, strings.Split(item.Reason, " · ")[0], "/opportunities/"+item.OpportunityID+"#aws-findings", "Mend fields",
+		"Joint with AWS", "In the portal", "Approved", "Waiting for review", "/opportunities?cloud=aws&state=approved", "/opportunities?cloud=aws&state=blocked", "not connected", "Salesforce was", "Sync now")
+	if strings.Contains(page.raw, hostile) {
+		t.Error("the name is not escaped")
+	}
+	v.sees("/?kind=blocked&show=all", 200, "Mend fields", "!See what to change")
+	v.sees("/?kind=rejected", 200, "Nothing of this kind", "!Mend fields")
+	v.sees("/?kind=nonsense", 422, "There is no such kind of work")
+
+	people, err := h.app.Team.People(h.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range people {
+		if p.Name != item.OwnerName {
+			continue
+		}
+		_, password, err := h.app.Team.CreateUser(h.ctx, team.NewUser{Name: p.Name, Email: p.Email, Level: authz.LevelABDM})
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner := h.browser(t)
+		owner.post("/sign-in", map[string][]string{"email": {p.Email}, "password": {password}})
+		owner.sees("/?who=mine&show=all", 200, "Deals I own", hostile)
+		all, err := h.app.Workspace.Today(h.ctx, *p.CRMID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all.Total == today.Total {
+			t.Fatal("one person owns all; the test shows nothing")
+		}
+		return
+	}
+	t.Fatalf("no owner %q among the people", item.OwnerName)
+}
+
+func TestASyncIsStartedSeenAndEndsAndReadersCannotStartOne(t *testing.T) {
+	t.Parallel()
+	h := connectedHouse(t)
+	v, reader := h.visitor(t, "Ada Associate", authz.LevelAssociate), h.visitor(t, "Rita Reader", authz.LevelReader)
+	reader.sees("/", 200, "!Sync now", "!Salesforce was")
+	for _, path := range []string{"/connections/sync", "/connections/check"} {
+		if got := reader.post(path, nil); got.status != http.StatusForbidden {
+			t.Errorf("a reader may POST %s: %d", path, got.status)
+		}
+	}
+	for _, path := range []string{"/connections", "/connections/aws", "/jobs", "/jobs/1", "/jobs/river/"} {
+		reader.sees(path, 403)
+	}
+	if got := v.post("/connections/sync", nil); got.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", got.status, got.text)
+	}
+	v.sees("/connections", 200, "Reading Salesforce has started", `data-live="/events/sync"`, "Look again")
+	v.post("/connections/sync", nil)
+	v.sees("/", 200, "Salesforce is being read already", "being read right now")
+	if got := v.get("/connections/progress"); got.status != http.StatusNoContent {
+		t.Errorf("while it waits: %d", got.status)
+	}
+	h.endPull(t)
+	v.sees("/connections/progress", 200, "Salesforce is read", "Show what changed", "!every 3s")
+	if got := v.post("/connections/check", nil); got.status != http.StatusSeeOther {
+		t.Errorf("check: %d", got.status)
+	}
+	v.sees("/jobs?state=waiting", 200, "Check the portals", "Next in line", `hx-trigger="every 5s"`)
+}
+
+func TestConnectionsSayHowEachSystemIsAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	h := connectedHouse(t)
+	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
+	v.sees("/connections", 200, "Salesforce", "Working", "changed records read", "API calls in 24 hours", "AWS Partner Central", "Check now", "no connector for Partner Center yet")
+	v.sees("/connections/salesforce", 200, "CoSell_Registration__c", "CoSell_Activity_Key__c", "OpportunityContactRole", "TANDEM_SALESFORCE_CLIENT_SECRET", "Source: reported by Salesforce", "!"+h.app.Config.Salesforce.ClientSecret)
+	v.sees("/connections/aws", 200, "StartEngagementFromOpportunityTask", "--aws-secret-access-key", "Source: ", "!"+h.app.Config.AWS.SecretAccessKey)
+	v.sees("/connections/azure", 200, "Not connected", "no connector")
+	v.sees("/connections/oracle", 404)
+
+	broken := problem.FromRemote(problem.Remote{System: "aws", Operation: "ListSolutions", Code: "AccessDeniedException", Status: 403, Retry: problem.RetryHuman}, "AWS refuses the key <b>now</b>", nil)
+	if err := h.app.Connections.Report(h.ctx, connection.Report{ID: "aws", Err: broken}); err != nil {
+		t.Fatal(err)
+	}
+	got := v.sees("/connections", 200, "Needs mending", "AWS refuses the key <b>now</b>. A person has to mend it", "What AWS Partner Central said", "AccessDeniedException", "Is the access key active")
+	if strings.Contains(got.raw, "<b>now") {
+		t.Error("the error is not escaped")
+	}
+	v.sees("/", 200, "AWS Partner Central cannot be reached", "Look at it")
+	newcomer := newHouse(t)
+	newcomer.visitor(t, "Ada Associate", authz.LevelAssociate).sees("/connections/aws", 200, "How to connect", "TANDEM_AWS_ACCESS_KEY_ID", "Not connected", "!Check now")
+}
