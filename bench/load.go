@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,41 +23,53 @@ type load struct {
 	host   string
 }
 
+// maxWaiting ends a load that is not kept up with: four seconds of requests that
+// wait say enough, and more of them would only take longer.
+const maxWaiting = 200
+
 // latencies by path, in milliseconds, sorted.
 type latencies map[string][]float64
 
-// run sends requests for as long as span.
-func (l load) run(ctx context.Context, span time.Duration) (latencies, error) {
+// run sends requests for as long as span. When more than maxWaiting wait for
+// their answers it stops sending, and says that they were left behind.
+func (l load) run(ctx context.Context, span time.Duration) (out latencies, behind bool, err error) {
 	n := int(span / l.every)
+	var waiting atomic.Int64
 	took, errs := make([]time.Duration, n), make([]error, n)
 	var wg sync.WaitGroup
 	began := time.Now()
 	for i := range n {
 		due := began.Add(time.Duration(i) * l.every)
+		if waiting.Load() > maxWaiting {
+			n, behind = i, true
+			break
+		}
 		select {
 		case <-ctx.Done():
 			wg.Wait()
-			return nil, context.Cause(ctx)
+			return nil, false, context.Cause(ctx)
 		case <-time.After(time.Until(due)):
 		}
+		waiting.Add(1)
 		wg.Go(func() {
+			defer waiting.Add(-1)
 			errs[i] = get(ctx, l.client, l.host+l.paths[i%len(l.paths)])
 			took[i] = time.Since(due)
 		})
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	out := latencies{}
-	for i, d := range took {
+	out = latencies{}
+	for i, d := range took[:n] {
 		path := l.paths[i%len(l.paths)]
 		out[path] = append(out[path], float64(d.Microseconds())/1000)
 	}
 	for _, list := range out {
 		slices.Sort(list)
 	}
-	return out, nil
+	return out, behind, nil
 }
 
 // all gives the latencies of all paths together.
@@ -69,8 +82,11 @@ func (l latencies) all() []float64 {
 	return out
 }
 
-// quantile gives the nearest-rank quantile of a sorted list.
+// quantile gives the nearest-rank quantile of a sorted list, 0 of an empty one.
 func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 

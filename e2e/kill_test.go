@@ -80,8 +80,15 @@ func TestKilledAtAnyMomentTheEndStateIsTheSame(t *testing.T) {
 			if *again.Registered != 0 || *again.TasksLogged != 0 {
 				t.Errorf("one more run registered %d and logged %d anew", *again.Registered, *again.TasksLogged)
 			}
-			for _, pair := range [][2]*int64{{ref.Accounts, again.Accounts}, {ref.Opportunities, again.Opportunities}, {ref.Eligible, again.Eligible},
-				{ref.Blocked, again.Blocked}, {ref.Approved, again.Approved}, {ref.ActionRequired, again.ActionRequired}, {ref.Rejected, again.Rejected}} {
+			for _, pair := range [][2]*int64{
+				{ref.Accounts, again.Accounts},
+				{ref.Opportunities, again.Opportunities},
+				{ref.Eligible, again.Eligible},
+				{ref.Blocked, again.Blocked},
+				{ref.Approved, again.Approved},
+				{ref.ActionRequired, again.ActionRequired},
+				{ref.Rejected, again.Rejected},
+			} {
 				if *pair[0] != *pair[1] {
 					t.Errorf("the summary differs: %s", cmp.Diff(ref, again))
 					break

@@ -111,12 +111,16 @@ func newHouse(t *testing.T) *house {
 func (h *house) open(database string, change func(*app.Config)) {
 	h.t.Helper()
 	s := h.services
-	cfg := app.Config{DataDir: filepath.Dir(database), Database: database, Listen: "127.0.0.1:0", Role: "all", Workers: 8, SyncEvery: time.Minute, Version: "test",
+	cfg := app.Config{
+		DataDir: filepath.Dir(database), Database: database, Listen: "127.0.0.1:0", Role: "all", Workers: 8, SyncEvery: time.Minute, Version: "test",
 		Salesforce: app.SalesforceConfig{URL: h.salesforce.URL, ClientID: s.Salesforce.ClientID, ClientSecret: s.Salesforce.ClientSecret, Currency: "USD"},
-		AWS: app.AWSConfig{Endpoint: h.aws.URL, Region: s.AWS.Region, Catalog: "AWS", AccessKeyID: s.AWS.AccessKeyID, SecretAccessKey: s.AWS.SecretAccessKey,
-			Company: demo.Vendor, UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 5000},
+		AWS: app.AWSConfig{
+			Endpoint: h.aws.URL, Region: s.AWS.Region, Catalog: "AWS", AccessKeyID: s.AWS.AccessKeyID, SecretAccessKey: s.AWS.SecretAccessKey,
+			Company: demo.Vendor, UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 5000,
+		},
 		Pace:  registration.Pace{Task: 50 * time.Millisecond, Review: 200 * time.Millisecond, Refresh: time.Hour, Retry: 100 * time.Millisecond, Max: 500 * time.Millisecond},
-		Every: flow.Every{Pull: time.Second, Sweep: 200 * time.Millisecond, Refresh: 500 * time.Millisecond, PutOff: 300 * time.Millisecond}}
+		Every: flow.Every{Pull: time.Second, Sweep: 200 * time.Millisecond, Refresh: 500 * time.Millisecond, PutOff: 300 * time.Millisecond},
+	}
 	if strings.HasPrefix(database, "postgres") {
 		cfg.DataDir = h.t.TempDir()
 	}

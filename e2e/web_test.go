@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -19,14 +19,14 @@ import (
 // answers.
 func serve(t *testing.T, c command) (p *process, address string) {
 	t.Helper()
-	address = fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1))
-	c.args = append(c.args, "--listen", address)
+	c.args = append(c.args, "--listen", "127.0.0.1:0")
 	p = c.start(t)
-	address = "http://" + address
+	var told struct{ Address string }
+	if line := p.line(t, p.err, `"address":`); json.Unmarshal([]byte(line), &told) != nil || told.Address == "" {
+		t.Fatalf("no address: %s", line)
+	}
+	address = told.Address
 	eventually(t, 60*time.Second, "the server answers", func() error {
-		if p.ended() {
-			t.Fatalf("the server ended: %s", p.res)
-		}
 		res, err := http.Get(address + "/healthz") //nolint:noctx // it is asked again and again
 		if err != nil {
 			return err
@@ -79,8 +79,10 @@ func visit(t *testing.T, base string) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t: t, base: base, http: &http.Client{Jar: jar, Timeout: 30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &visitor{t: t, base: base, http: &http.Client{
+		Jar: jar, Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 // page is an answer, read to its end.

@@ -123,8 +123,10 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 			entities = append(entities, aws.Entity{Catalog: catalog, Type: "Solutions", ID: s.ID, Name: s.Name, Category: s.Category, Status: s.Status, Created: created})
 		}
 	}
-	if f.AWS, err = aws.New(aws.Options{StatePath: path(opt.Dir, "aws.journal"), Clock: clock, Logger: opt.Logger, CompanyName: demo.Vendor, Quotas: opt.Quotas,
-		TaskDelay: opt.TaskDelay, ReviewDelay: opt.ReviewDelay, AutoReview: opt.AutoReview, Faults: faultsAWS, Entities: entities}); err != nil {
+	if f.AWS, err = aws.New(aws.Options{
+		StatePath: path(opt.Dir, "aws.journal"), Clock: clock, Logger: opt.Logger, CompanyName: demo.Vendor, Quotas: opt.Quotas,
+		TaskDelay: opt.TaskDelay, ReviewDelay: opt.ReviewDelay, AutoReview: opt.AutoReview, Faults: faultsAWS, Entities: entities,
+	}); err != nil {
 		return fmt.Errorf("aws sandbox: %w", err)
 	}
 	if !seeded {

@@ -184,8 +184,10 @@ func (a *App) connect() error {
 	cfg := &a.Config
 	a.Sync = &sync.Service{DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Hub: a.Hub}
 	if s := cfg.Salesforce; s.URL != "" {
-		sc := salesforce.Config{LoginURL: s.URL, MaxConcurrent: salesforceCalls, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion, Clock: a.Clock, Logger: a.Log,
-			Transport: a.Metrics.Transport("salesforce", salesforce.NewTransport(salesforceCalls))}
+		sc := salesforce.Config{
+			LoginURL: s.URL, MaxConcurrent: salesforceCalls, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion, Clock: a.Clock, Logger: a.Log,
+			Transport: a.Metrics.Transport("salesforce", salesforce.NewTransport(salesforceCalls)),
+		}
 		if s.ClientSecret == "" {
 			key, err := os.ReadFile(s.KeyFile)
 			if err != nil {
@@ -201,9 +203,11 @@ func (a *App) connect() error {
 	}
 	var portals []registration.Portal
 	if w := cfg.AWS; w.AccessKeyID != "" {
-		client, err := aws.New(aws.Config{Endpoint: w.Endpoint, Region: w.Region, AccessKeyID: w.AccessKeyID, SecretAccessKey: w.SecretAccessKey, SessionToken: w.SessionToken,
+		client, err := aws.New(aws.Config{
+			Endpoint: w.Endpoint, Region: w.Region, AccessKeyID: w.AccessKeyID, SecretAccessKey: w.SecretAccessKey, SessionToken: w.SessionToken,
 			Catalog: w.Catalog, UserAgentCompany: w.Company, Clock: a.Clock, Logger: a.Log, Transport: a.Metrics.Transport("aws", http.DefaultTransport),
-			Limits: aws.Limits{ReadsPerSecond: w.ReadsPerSecond, WritesPerSecond: w.WritesPerSecond}})
+			Limits: aws.Limits{ReadsPerSecond: w.ReadsPerSecond, WritesPerSecond: w.WritesPerSecond},
+		})
 		if err != nil {
 			return err
 		}
@@ -269,9 +273,11 @@ func (a *App) Listen(ctx context.Context) (net.Listener, error) {
 func (a *App) Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	base, cut := context.WithCancel(context.Background())
 	defer cut()
-	srv := &http.Server{Handler: endStreams(ctx, h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	srv := &http.Server{
+		Handler: endStreams(ctx, h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog:    slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
-		BaseContext: func(net.Listener) context.Context { return base }}
+		BaseContext: func(net.Listener) context.Context { return base },
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	select {

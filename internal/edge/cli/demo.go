@@ -76,9 +76,11 @@ func (c *demoCmd) Run(r *run) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	cfg := app.Config{DataDir: dir, Listen: c.Listen, Role: "all", Workers: 16, LogLevel: c.LogLevel, SyncEvery: time.Minute, Version: r.version, Environment: "Demo data",
+	cfg := app.Config{
+		DataDir: dir, Listen: c.Listen, Role: "all", Workers: 16, LogLevel: c.LogLevel, SyncEvery: time.Minute, Version: r.version, Environment: "Demo data",
 		Pace:  registration.Pace{Task: 300 * time.Millisecond, Review: time.Second, Refresh: time.Minute, Retry: 250 * time.Millisecond, Max: 5 * time.Second},
-		Every: sync.Every{Sweep: time.Second, Refresh: 10 * time.Minute, PutOff: time.Second}}
+		Every: sync.Every{Sweep: time.Second, Refresh: 10 * time.Minute, PutOff: time.Second},
+	}
 	log, err := r.log(&cfg)
 	if err != nil {
 		return err
@@ -86,17 +88,21 @@ func (c *demoCmd) Run(r *run) (err error) {
 	if err := app.CheckLock(cfg); err != nil {
 		return err
 	}
-	fleet, err := sandbox.Start(r.ctx, sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Faults: c.Fault, Logger: log, AutoReview: true, ReviewDelay: 1500 * time.Millisecond,
+	fleet, err := sandbox.Start(r.ctx, sandbox.Options{
+		Dir: filepath.Join(dir, "sandbox"), Faults: c.Fault, Logger: log, AutoReview: true, ReviewDelay: 1500 * time.Millisecond,
 		TaskDelay: 100 * time.Millisecond, Quotas: aws.Quotas{Off: true},
-		Demo: demo.Options{Seed: c.RandomSeed, Accounts: c.Accounts, Opportunities: c.Opportunities}})
+		Demo: demo.Options{Seed: c.RandomSeed, Accounts: c.Accounts, Opportunities: c.Opportunities},
+	})
 	if err != nil {
 		return &problem.Error{Kind: problem.KindConflict, Code: "sandbox", Message: "The sandboxes did not start", Err: err}
 	}
 	defer func() { err = errors.Join(err, fleet.Close()) }()
 	s := fleet.Services
 	cfg.Salesforce = app.SalesforceConfig{URL: s.Salesforce.URL, ClientID: s.Salesforce.ClientID, ClientSecret: s.Salesforce.ClientSecret, Currency: "USD"}
-	cfg.AWS = app.AWSConfig{Endpoint: s.AWS.URL, Region: s.AWS.Region, Catalog: "AWS", AccessKeyID: s.AWS.AccessKeyID, SecretAccessKey: s.AWS.SecretAccessKey,
-		Company: demo.Vendor, UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 5000}
+	cfg.AWS = app.AWSConfig{
+		Endpoint: s.AWS.URL, Region: s.AWS.Region, Catalog: "AWS", AccessKeyID: s.AWS.AccessKeyID, SecretAccessKey: s.AWS.SecretAccessKey,
+		Company: demo.Vendor, UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 5000,
+	}
 	a, err := app.New(r.ctx, cfg, log, app.WorksJobs)
 	if err != nil {
 		return err

@@ -48,9 +48,11 @@ func (c *sandboxCmd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	fleet, err := sandbox.Start(r.ctx, sandbox.Options{Dir: c.DataDir, PortBase: c.PortBase, Seed: c.Seed, Faults: c.Fault, Offset: offset, Logger: log,
+	fleet, err := sandbox.Start(r.ctx, sandbox.Options{
+		Dir: c.DataDir, PortBase: c.PortBase, Seed: c.Seed, Faults: c.Fault, Offset: offset, Logger: log,
 		AutoReview: c.AutoReview, ReviewDelay: c.ReviewDelay, TaskDelay: 200 * time.Millisecond, Quotas: aws.Quotas{Off: c.NoQuotas},
-		Demo: demo.Options{Seed: c.RandomSeed, Accounts: c.Accounts, Opportunities: c.Opportunities}})
+		Demo: demo.Options{Seed: c.RandomSeed, Accounts: c.Accounts, Opportunities: c.Opportunities},
+	})
 	if err != nil {
 		return &problem.Error{Kind: problem.KindConflict, Code: "sandbox", Message: "The sandboxes did not start", Err: err}
 	}

@@ -52,8 +52,10 @@ type userAddCmd struct {
 }
 
 // Help gives an example.
-func (userAddCmd) Help() string { return `Example:
-  tandem user add --email ana@example.com --name "Ana Example" --level director` }
+func (userAddCmd) Help() string {
+	return `Example:
+  tandem user add --email ana@example.com --name "Ana Example" --level director`
+}
 
 // Run makes a user.
 func (c *userAddCmd) Run(r *run) error {
@@ -95,8 +97,10 @@ type userListCmd struct {
 }
 
 // Help gives an example.
-func (userListCmd) Help() string { return `Example:
-  tandem user list --json` }
+func (userListCmd) Help() string {
+	return `Example:
+  tandem user list --json`
+}
 
 // Run lists the users.
 func (c *userListCmd) Run(r *run) error {
@@ -122,8 +126,10 @@ type userPasswordCmd struct {
 }
 
 // Help gives an example.
-func (userPasswordCmd) Help() string { return `Example:
-  tandem user password ana@example.com` }
+func (userPasswordCmd) Help() string {
+	return `Example:
+  tandem user password ana@example.com`
+}
 
 // Run gives a user a new password.
 func (c *userPasswordCmd) Run(r *run) error {
@@ -150,8 +156,10 @@ type userLevelCmd struct {
 }
 
 // Help gives an example.
-func (userLevelCmd) Help() string { return `Example:
-  tandem user level ana@example.com senior_director` }
+func (userLevelCmd) Help() string {
+	return `Example:
+  tandem user level ana@example.com senior_director`
+}
 
 // Run moves a user to another level.
 func (c *userLevelCmd) Run(r *run) error {
@@ -166,8 +174,10 @@ type userDisableCmd struct {
 }
 
 // Help gives an example.
-func (userDisableCmd) Help() string { return `Example:
-  tandem user disable ana@example.com` }
+func (userDisableCmd) Help() string {
+	return `Example:
+  tandem user disable ana@example.com`
+}
 
 // Run takes a user's access away.
 func (c *userDisableCmd) Run(r *run) error {

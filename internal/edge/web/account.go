@@ -80,7 +80,7 @@ func (w *Web) accountTable(rows []workspace.Row) ui.DataTable {
 	}
 	var shown []listColumn
 	for _, c := range listColumns() {
-		if c.usual {
+		if c.usual && c.key != "owner" { // there is no room for it beside the facts
 			t.Columns = append(t.Columns, ui.Column{Key: c.key, Label: c.label, End: c.end, Grow: c.fixed})
 			shown = append(shown, c)
 		}

@@ -56,8 +56,10 @@ func (w *Web) connections(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	d := connectionsData{sync: s, systems: systems, page: w.page(r, ui.Page{Title: "Connections", Nav: ui.AreaConnections,
-		Lead: ui.Text("The systems outside Tandem: whether they answer, how fresh what they told us is, and how much of their quota is used.")})}
+	d := connectionsData{sync: s, systems: systems, page: w.page(r, ui.Page{
+		Title: "Connections", Nav: ui.AreaConnections,
+		Lead: ui.Text("The systems outside Tandem: whether they answer, how fresh what they told us is, and how much of their quota is used."),
+	})}
 	w.render(rw, r, http.StatusOK, connectionsPage(d))
 }
 

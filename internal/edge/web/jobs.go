@@ -72,11 +72,18 @@ func (w *Web) jobs(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	d := jobsData{page: w.page(r, ui.Page{Title: "Jobs", Nav: ui.AreaJobs, Lead: ui.Text("The work that Tandem does by itself, and what became of it."), Tabs: tabsOfJobs(tab, counts),
-		Actions: []ui.Button{{Label: "Queues in detail", Icon: ui.IconExternal, Variant: ui.VariantGhost, Href: riverPrefix + "/"}}})}
+	d := jobsData{page: w.page(r, ui.Page{
+		Title: "Jobs", Nav: ui.AreaJobs, Lead: ui.Text("The work that Tandem does by itself, and what became of it."), Tabs: tabsOfJobs(tab, counts),
+		Actions: []ui.Button{{Label: "Queues in detail", Icon: ui.IconExternal, Variant: ui.VariantGhost, Href: riverPrefix + "/"}},
+	})}
 	d.table = ui.DataTable{ID: "jobs", Caption: tab.label + " jobs", Empty: tab.empty, Columns: []ui.Column{
-		{Key: "what", Label: "Job", Fixed: true}, {Key: "about", Label: "About", Grow: true}, {Key: "state", Label: "State"}, {Key: "attempts", Label: "Attempts", End: true},
-		{Key: "when", Label: "When"}, {Key: "error", Label: "Last error"}}}
+		{Key: "what", Label: "Job", Fixed: true},
+		{Key: "about", Label: "About", Grow: true},
+		{Key: "state", Label: "State"},
+		{Key: "attempts", Label: "Attempts", End: true},
+		{Key: "when", Label: "When"},
+		{Key: "error", Label: "Last error"},
+	}}
 	if tab.key == "done" {
 		d.table.Columns[len(d.table.Columns)-1].Hidden = true
 	}
@@ -220,7 +227,7 @@ func jobState(state string) ui.Badge {
 
 func jobRow(j jobs.Job, about subject) ui.Row {
 	row := ui.Row{ID: strconv.FormatInt(j.ID, 10), Href: "/jobs/" + strconv.FormatInt(j.ID, 10), Name: jobWords(j.Kind)}
-	var on templ.Component = ui.Muted("the whole system")
+	on := ui.Muted("the whole system")
 	if about.href != "" {
 		on = ui.Link(about.href, short(about.name, 60))
 	}
@@ -283,7 +290,7 @@ func (w *Web) job(rw http.ResponseWriter, r *http.Request) {
 	d.page = ui.Page{Title: jobWords(j.Kind), Nav: ui.AreaJobs, Crumbs: []ui.Crumb{{Label: "Jobs", Href: "/jobs"}}, Lead: jobState(j.State)}
 	for _, a := range d.acts {
 		if r.FormValue("confirm") == a.name {
-			d.page.Title, d.page.Lead = a.confirm.Title, nil
+			d.page.Actions = nil
 			w.render(rw, r, http.StatusOK, confirmJobPage(w.page(r, d.page), a.confirm))
 			return
 		}
@@ -315,7 +322,10 @@ func jobActs(j jobs.Job) []jobAct {
 	again := act("retry", "Try again", "Try this job again?", "It is put at the front of the line with the same arguments. Nothing is sent twice: each call has a key by which the outside system knows it.", ui.IconRefresh, false)
 	end := act("cancel", "End this job", "End this job?", "It is not tried again. What it was to do is found by the next look for what is due, if it is still to be done.", ui.IconStop, true)
 	switch j.State {
-	case "discarded", "cancelled", "completed":
+	case "discarded", "cancelled":
+		return []jobAct{again}
+	case "completed":
+		again.button.Label, again.button.Variant, again.confirm.Do = "Run again", ui.VariantSecondary, "Run again"
 		return []jobAct{again}
 	case "retryable", "scheduled":
 		return []jobAct{again, end}

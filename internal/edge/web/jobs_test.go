@@ -42,8 +42,8 @@ func TestAJobIsEndedAndTriedAgain(t *testing.T) {
 	if got := v.post(at, url.Values{"act": {"cancel"}}); got.header.Get("Location") != at {
 		t.Fatalf("end: %d %s", got.status, got.text)
 	}
-	v.sees("/jobs", 200, "Ended early", "Failed")
 	v.sees(at, 200, "The job ends", "Try again", "!End this job")
+	v.sees("/jobs", 200, "Ended early", "Failed")
 	if got := v.post(at, url.Values{"act": {"retry"}}); got.status != http.StatusSeeOther {
 		t.Fatalf("retry: %d %s", got.status, got.text)
 	}
@@ -81,7 +81,7 @@ func TestALongListOfJobsIsPagedAndAJobLeadsToItsOpportunity(t *testing.T) {
 		h.plan(t, sync.AdvanceArgs{RegistrationID: "reg_gone" + strconv.Itoa(i)})
 	}
 	first := v.sees("/jobs?state=waiting", 200, "50 shown", "before=")
-	second := v.sees("/jobs?state=waiting&before="+between(t, first.text, "&before=", `"`), 200, "First", "/opportunities/opp_")
+	second := v.sees("/jobs?state=waiting&before="+between(t, first.text, "?before=", "&"), 200, "First", "/opportunities/opp_")
 	if strings.Contains(second.text, "every 5s") {
 		t.Error("an older page looks again by itself")
 	}

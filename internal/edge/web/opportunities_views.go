@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
+	"github.com/tandem-cosell/tandem/internal/base/fiscal"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
@@ -121,4 +123,73 @@ func (o *opportunities) deleteView(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(rw, r, listPath, http.StatusSeeOther)
+}
+
+// builtIn is a view that everybody has.
+type builtIn struct{ key, label, query string }
+
+// builtIns gives the views that everybody has, and the person's own deals if
+// they are a user of Salesforce.
+func (o *opportunities) builtIns(ctx context.Context) []builtIn {
+	p := fiscal.Default.Quarter(o.dayNow())
+	out := []builtIn{
+		{"all", "All", ""},
+		{"open", "All open", "open=open"},
+		{"aws", "Joint with AWS", "cloud=aws"},
+		{"blocked", "Needs mending", "state=blocked"},
+		{"action", "Action required", "state=action_required"},
+		{"quarter", "Closing in " + p.String(), url.Values{"open": {"open"}, "close_from": {string(p.From)}, "close_to": {string(p.To)}}.Encode()},
+	}
+	if who := person(ctx); who.CRMID != nil && *who.CRMID != "" {
+		out = append(out, builtIn{"mine", "Mine", url.Values{"open": {"open"}, "owner": {*who.CRMID}}.Encode()})
+	}
+	return out
+}
+
+// views makes the row of views. The active one is the one that the address
+// names, or the one that shows the same.
+func (o *opportunities) views(ctx context.Context, l *listing) (ui.SavedViews, error) {
+	kept, err := o.app.Views.List(ctx, "opportunity")
+	if err != nil {
+		return ui.SavedViews{}, err
+	}
+	now := copied(l.values(), "view", "limit").Encode()
+	var out ui.SavedViews
+	active := -1
+	add := func(key, label, query string) {
+		v, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		same := v.Encode() == now
+		if key != "all" {
+			v.Set("view", key)
+		}
+		if l.view == key || l.view == "" && same && active < 0 {
+			active, out.Changed = len(out.Items), !same
+		}
+		out.Items = append(out.Items, ui.Tab{Label: label, Href: address(listPath, v), Count: -1})
+	}
+	for _, b := range o.builtIns(ctx) {
+		add(b.key, b.label, b.query)
+	}
+	for i := range kept {
+		add(kept[i].ID, viewLabel(&kept[i]), kept[i].Query)
+	}
+	if active >= 0 {
+		out.Items[active].Active = true
+	} else {
+		out.Changed = true
+	}
+	if authz.Require(ctx, authz.ActionSaveView) == nil {
+		out.SaveHref = address(listPath+"/views/new", l.values())
+	}
+	return out, nil
+}
+
+func viewLabel(v *view.View) string {
+	if !v.Mine {
+		return v.Name + " (shared)"
+	}
+	return v.Name
 }

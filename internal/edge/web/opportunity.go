@@ -330,14 +330,14 @@ func (p *dealPage) facts(o *opportunity.Opportunity) {
 
 func (p *dealPage) people(members []opportunity.Member, contacts []opportunity.Contact) {
 	for _, m := range members {
-		p.Team = append(p.Team, ui.Fact{Label: fallback(m.Role, "Team"), Value: nameCell(m.Name, joined(" · ", m.Title, m.Email, m.Phone))})
+		p.Team = append(p.Team, ui.Fact{Label: fallback(m.Role, "Team"), Value: nameCell(m.Name, m.Title, m.Email, m.Phone)})
 	}
 	for _, c := range contacts {
 		role := fallback(c.Role, "Contact")
 		if c.Primary {
 			role += " (primary)"
 		}
-		p.Contacts = append(p.Contacts, ui.Fact{Label: role, Value: nameCell(joined(" ", c.FirstName, c.LastName), joined(" · ", c.Title, c.Email, c.Phone))})
+		p.Contacts = append(p.Contacts, ui.Fact{Label: role, Value: nameCell(joined(" ", c.FirstName, c.LastName), c.Title, c.Email, c.Phone)})
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"strconv"
 
-	"github.com/a-h/templ"
-
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -50,8 +48,7 @@ func (w *Web) settingsPage(r *http.Request, key string, p ui.Page) ui.Page {
 
 // confirm shows the page form of a question, for those without JavaScript.
 func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, key string, c ui.Confirm) {
-	p := w.settingsPage(r, key, ui.Page{Title: c.Title, Crumbs: []ui.Crumb{{Label: "Settings", Href: "/settings/profile"}}, HideTitle: true})
-	w.render(rw, r, http.StatusOK, confirmSettingPage(p, c))
+	w.render(rw, r, http.StatusOK, confirmSettingPage(w.settingsPage(r, key, ui.Page{}), c))
 }
 
 // permission is an action in words, and whether somebody may do it.
@@ -62,8 +59,10 @@ type permission struct {
 
 func permissionsOf(a authz.Actor) ([]permission, error) {
 	var out []permission
-	for _, action := range []authz.Action{authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint,
-		authz.ActionRegister, authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople} {
+	for _, action := range []authz.Action{
+		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint,
+		authz.ActionRegister, authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople,
+	} {
 		allowed, err := authz.May(a, action)
 		if err != nil {
 			return nil, err
@@ -81,7 +80,7 @@ func (w *Web) settingsProfile(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	facts := []ui.Fact{{Label: "Name", Value: ui.PersonName(p.Name)}, {Label: "E-mail", Value: ui.Text(p.Email)}, {Label: "Level", Value: ui.Text(p.Level.Label())}}
-	var link templ.Component = ui.Muted("Not a Salesforce user: no deals count as yours")
+	link := ui.Muted("Not a Salesforce user: no deals count as yours")
 	if p.CRMID != nil {
 		link = ui.Copy{Text: *p.CRMID, What: "the Salesforce user id"}
 		facts = append(facts, ui.Fact{Label: "Title", Value: ui.Text(p.Title)}, ui.Fact{Label: "Region", Value: ui.Text(p.Region)})
@@ -104,8 +103,14 @@ func (w *Web) settingsAbout(rw http.ResponseWriter, r *http.Request) {
 	if current != target {
 		version += " (this program knows " + strconv.FormatInt(target, 10) + ")"
 	}
-	facts := []ui.Fact{{Label: "Version", Value: ui.Text(w.app.Config.Version)}, {Label: "Data", Value: ui.Text(w.app.Config.Environment)}, {Label: "Database", Value: ui.Text(kind)},
-		{Label: "Schema version", Value: ui.Text(version)}, {Label: "Built with", Value: ui.Text(runtime.Version())}, {Label: "API", Value: ui.Link("/api/v1/openapi.yaml", "OpenAPI 3.1 description")}}
+	facts := []ui.Fact{
+		{Label: "Version", Value: ui.Text(w.app.Config.Version)},
+		{Label: "Data", Value: ui.Text(w.app.Config.Environment)},
+		{Label: "Database", Value: ui.Text(kind)},
+		{Label: "Schema version", Value: ui.Text(version)},
+		{Label: "Built with", Value: ui.Text(runtime.Version())},
+		{Label: "API", Value: ui.Link("/api/v1/openapi.yaml", "OpenAPI 3.1 description")},
+	}
 	w.render(rw, r, http.StatusOK, aboutPage(w.settingsPage(r, "about", ui.Page{}), facts, notices))
 }
 
@@ -113,10 +118,14 @@ func (w *Web) settingsAbout(rw http.ResponseWriter, r *http.Request) {
 type notice struct{ name, what, licence, text string }
 
 var notices = []notice{
-	{"htmx 4.0.1", "Parts of a page that are exchanged without loading it anew", "Zero-Clause BSD",
-		"Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted. THE SOFTWARE IS PROVIDED “AS IS” AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS."},
-	{"River and River UI", "The jobs, and the pages about their queues", "Mozilla Public License 2.0",
-		"Copyright the River authors. River is used unchanged; its source code form is available under the Mozilla Public License 2.0 at https://github.com/riverqueue/river and https://github.com/riverqueue/riverui."},
+	{
+		"htmx 4.0.1", "Parts of a page that are exchanged without loading it anew", "Zero-Clause BSD",
+		"Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted. THE SOFTWARE IS PROVIDED “AS IS” AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS.",
+	},
+	{
+		"River and River UI", "The jobs, and the pages about their queues", "Mozilla Public License 2.0",
+		"Copyright the River authors. River is used unchanged; its source code form is available under the Mozilla Public License 2.0 at https://github.com/riverqueue/river and https://github.com/riverqueue/riverui.",
+	},
 	{"SQLite through modernc.org/sqlite", "The embedded database", "Public domain, BSD 3-Clause", ""},
 	{"smithy-go", "The protocol of the AWS APIs", "Apache License 2.0", ""},
 	{"Cedar for Go", "The policies that say who may do what", "Apache License 2.0", ""},

@@ -91,8 +91,10 @@ func connectedHouse(t *testing.T) *house {
 	h := newHouse(t, func(cfg *app.Config) {
 		s := fleet.Services
 		cfg.Salesforce = app.SalesforceConfig{URL: s.Salesforce.URL, ClientID: s.Salesforce.ClientID, ClientSecret: s.Salesforce.ClientSecret, Currency: "USD"}
-		cfg.AWS = app.AWSConfig{Endpoint: s.AWS.URL, Region: s.AWS.Region, Catalog: "AWS", AccessKeyID: s.AWS.AccessKeyID, SecretAccessKey: s.AWS.SecretAccessKey, Company: demo.Vendor,
-			UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 5000}
+		cfg.AWS = app.AWSConfig{
+			Endpoint: s.AWS.URL, Region: s.AWS.Region, Catalog: "AWS", AccessKeyID: s.AWS.AccessKeyID, SecretAccessKey: s.AWS.SecretAccessKey, Company: demo.Vendor,
+			UseCase: "Web development & DevOps", WritesPerSecond: 1000, ReadsPerSecond: 5000,
+		}
 	})
 	if err := h.app.Sync.RefreshPortals(h.ctx); err != nil {
 		t.Fatal(err)

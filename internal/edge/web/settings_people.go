@@ -79,8 +79,10 @@ func (w *Web) people(rw http.ResponseWriter, r *http.Request) {
 		d.page.Actions = []ui.Button{{Label: "Add a user", Icon: ui.IconPlus, Variant: ui.VariantPrimary, Href: "/settings/people/new"}}
 	}
 	d.page = w.settingsPage(r, "people", d.page)
-	d.table = ui.DataTable{ID: "people", Caption: "People", Columns: []ui.Column{{Key: "name", Label: "Name", Fixed: true, Grow: true}, {Key: "email", Label: "E-mail"}, {Key: "region", Label: "Region"}, {Key: "level", Label: "Level"}, {Key: "sign_in", Label: "Signs in"}},
-		Empty: ui.EmptyState{Icon: ui.IconPeople, Title: "Nobody found", Text: "Nobody has this name or address. People come from Salesforce; Directors add users who are not there.", Actions: []ui.Button{{Label: "Show everybody", Href: "/settings/people"}}}}
+	d.table = ui.DataTable{
+		ID: "people", Caption: "People", Columns: []ui.Column{{Key: "name", Label: "Name", Fixed: true, Grow: true}, {Key: "email", Label: "E-mail"}, {Key: "region", Label: "Region"}, {Key: "level", Label: "Level"}, {Key: "sign_in", Label: "Signs in"}},
+		Empty: ui.EmptyState{Icon: ui.IconPeople, Title: "Nobody found", Text: "Nobody has this name or address. People come from Salesforce; Directors add users who are not there.", Actions: []ui.Button{{Label: "Show everybody", Href: "/settings/people"}}},
+	}
 	for _, p := range rows {
 		row := ui.Row{ID: p.ID, Name: p.Name, Cells: []templ.Component{teamCell(p), ui.Text(p.Email), ui.Text(p.Region), levelCell(p), signInCell(p)}}
 		if manages {
@@ -252,8 +254,15 @@ func (w *Web) person(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := personData{p: p, self: p.ID == person(r.Context()).ID}
-	d.facts = []ui.Fact{{Label: "E-mail", Value: ui.Text(p.Email)}, {Label: "Title", Value: ui.Text(p.Title)}, {Label: "Role", Value: ui.Text(p.RoleName)}, {Label: "Region", Value: ui.Text(p.Region)},
-		{Label: "Signs in", Value: signInCell(p)}, {Label: "Salesforce", Value: crmCell(p)}, {Label: "Known since", Value: ui.Time{At: p.CreatedAt, Style: ui.TimeDay}}}
+	d.facts = []ui.Fact{
+		{Label: "E-mail", Value: ui.Text(p.Email)},
+		{Label: "Title", Value: ui.Text(p.Title)},
+		{Label: "Role", Value: ui.Text(p.RoleName)},
+		{Label: "Region", Value: ui.Text(p.Region)},
+		{Label: "Signs in", Value: signInCell(p)},
+		{Label: "Salesforce", Value: crmCell(p)},
+		{Label: "Known since", Value: ui.Time{At: p.CreatedAt, Style: ui.TimeDay}},
+	}
 	if d.may, err = permissionsOf(p.Actor()); err != nil {
 		w.fail(rw, r, err)
 		return

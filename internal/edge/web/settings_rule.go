@@ -69,8 +69,10 @@ func readRule(r *http.Request) (opportunity.JointRule, int64, error) {
 	rule := opportunity.JointRule{Clouds: map[cloud.Cloud]opportunity.CloudRule{}}
 	for _, c := range cloud.All() {
 		at := ruleField(c, "")
-		rule.Clouds[c] = opportunity.CloudRule{Enabled: r.PostFormValue(at+"enabled") != "", Fields: nonNil(r.PostForm[at+"fields"]), Words: lines(r.PostFormValue(at + "words")),
-			ExcludeStages: lines(r.PostFormValue(at + "exclude_stages")), RegisterClosed: r.PostFormValue(at+"register_closed") != ""}
+		rule.Clouds[c] = opportunity.CloudRule{
+			Enabled: r.PostFormValue(at+"enabled") != "", Fields: nonNil(r.PostForm[at+"fields"]), Words: lines(r.PostFormValue(at + "words")),
+			ExcludeStages: lines(r.PostFormValue(at + "exclude_stages")), RegisterClosed: r.PostFormValue(at+"register_closed") != "",
+		}
 	}
 	return rule, version, nil
 }

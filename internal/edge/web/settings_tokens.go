@@ -26,8 +26,11 @@ var tokenLives = []struct {
 	value, label string
 	life         time.Duration
 }{
-	{"7", "7 days", 7 * 24 * time.Hour}, {"30", "30 days", 30 * 24 * time.Hour}, {"90", "90 days", 90 * 24 * time.Hour},
-	{"365", "One year", 365 * 24 * time.Hour}, {"never", "Never", 0},
+	{"7", "7 days", 7 * 24 * time.Hour},
+	{"30", "30 days", 30 * 24 * time.Hour},
+	{"90", "90 days", 90 * 24 * time.Hour},
+	{"365", "One year", 365 * 24 * time.Hour},
+	{"never", "Never", 0},
 }
 
 type tokensData struct {
@@ -57,14 +60,19 @@ func (w *Web) showTokens(rw http.ResponseWriter, r *http.Request, status int, d 
 		return
 	}
 	d.page = w.settingsPage(r, "tokens", ui.Page{Lead: ui.Text("With a token a program does in your name what its scopes allow, and never more than you may.")})
-	d.table = ui.DataTable{ID: "tokens", Caption: "Your API tokens", Empty: ui.EmptyState{Icon: ui.IconLock, Title: "No token yet", Text: "Make one for each program that uses the API, so that each can be revoked on its own."},
-		Columns: []ui.Column{{Key: "name", Label: "Token", Fixed: true, Grow: true}, {Key: "scopes", Label: "Scopes"}, {Key: "made", Label: "Made"}, {Key: "used", Label: "Last used"}, {Key: "ends", Label: "Ends"}, {Key: "act", Label: ""}}}
+	d.table = ui.DataTable{
+		ID: "tokens", Caption: "Your API tokens", Empty: ui.EmptyState{Icon: ui.IconLock, Title: "No token yet", Text: "Make one for each program that uses the API, so that each can be revoked on its own."},
+		Columns: []ui.Column{{Key: "name", Label: "Token", Fixed: true, Grow: true}, {Key: "scopes", Label: "Scopes"}, {Key: "made", Label: "Made"}, {Key: "used", Label: "Last used"}, {Key: "ends", Label: "Ends"}, {Key: "act", Label: ""}},
+	}
 	for _, t := range list {
 		ask := revokeQuestion(t)
 		d.asks = append(d.asks, ask)
 		d.table.Rows = append(d.table.Rows, ui.Row{ID: t.ID, Name: t.Name, Cells: []templ.Component{
-			ui.Two(t.Name, "ends in …"+t.Hint), ui.Text(strings.ReplaceAll(t.Scopes, " ", ", ")), ui.Time{At: t.CreatedAt, Style: ui.TimeAgo}, tokenUse(t.LastUsedAt), tokenEnd(t, w.app.Clock.Now()),
-			ui.Button{Label: "Revoke…", Small: true, Variant: ui.VariantGhost, Href: "/settings/tokens/" + url.PathEscape(t.ID) + "/revoke", OpensDialog: ask.ID}}})
+			ui.Two(t.Name, "ends in …"+t.Hint), ui.Text(strings.ReplaceAll(t.Scopes, " ", ", ")),
+			ui.Time{At: t.CreatedAt, Style: ui.TimeAgo},
+			tokenUse(t.LastUsedAt), tokenEnd(t, w.app.Clock.Now()),
+			ui.Button{Label: "Revoke…", Small: true, Variant: ui.VariantGhost, Href: "/settings/tokens/" + url.PathEscape(t.ID) + "/revoke", OpensDialog: ask.ID},
+		}})
 	}
 	w.render(rw, r, status, tokensPage(d))
 }
@@ -98,8 +106,10 @@ func (w *Web) createToken(rw http.ResponseWriter, r *http.Request) {
 }
 
 func revokeQuestion(t team.Token) ui.Confirm {
-	return ui.Confirm{ID: "revoke-" + t.ID, Title: "Revoke “" + t.Name + "”?", Text: "Programs that use this token are refused from now on. This cannot be taken back; make a new token instead.",
-		Post: "/settings/tokens/" + url.PathEscape(t.ID) + "/revoke", Do: "Revoke token", Danger: true, Back: "/settings/tokens"}
+	return ui.Confirm{
+		ID: "revoke-" + t.ID, Title: "Revoke “" + t.Name + "”?", Text: "Programs that use this token are refused from now on. This cannot be taken back; make a new token instead.",
+		Post: "/settings/tokens/" + url.PathEscape(t.ID) + "/revoke", Do: "Revoke token", Danger: true, Back: "/settings/tokens",
+	}
 }
 
 func (w *Web) askRevokeToken(rw http.ResponseWriter, r *http.Request) {

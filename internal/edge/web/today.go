@@ -318,8 +318,10 @@ func (w *Web) todayEmpty(r *http.Request, t workspace.Today, sum workspace.Summa
 	case r.FormValue("who") == "mine":
 		return ui.EmptyState{Icon: ui.IconCheckCircle, Title: "All clear", Text: "None of the deals that you own needs anything now.", Actions: []ui.Button{{Label: "Look at the team's deals", Href: "/"}}}
 	}
-	return ui.EmptyState{Icon: ui.IconCheckCircle, Title: "All clear", Text: "No deal is blocked, sent back or stuck. New work appears here by itself after each read of Salesforce and each answer of a partner.",
-		Actions: []ui.Button{{Label: "See the joint opportunities", Href: "/opportunities"}}}
+	return ui.EmptyState{
+		Icon: ui.IconCheckCircle, Title: "All clear", Text: "No deal is blocked, sent back or stuck. New work appears here by itself after each read of Salesforce and each answer of a partner.",
+		Actions: []ui.Button{{Label: "See the joint opportunities", Href: "/opportunities"}},
+	}
 }
 
 // syncPart is the last read of Salesforce, the one that runs, and the button.
