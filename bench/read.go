@@ -19,8 +19,10 @@ import (
 // readVersion is the one API version with which go-salesforce can page.
 const readVersion = "v63.0"
 
-var readFields = []string{"Id", "Name", "StageName", "CloseDate", "Amount", "CurrencyIsoCode", "AccountId", "OwnerId", "Type", "ForecastCategoryName",
-	"LeadSource", "Description", "Order_Type_Test__c", "Deal_Path__c", "User_Segment_O__c", "Stamped_User_Geo__c", "Stamped_User_Region__c", "SystemModstamp"}
+var readFields = []string{
+	"Id", "Name", "StageName", "CloseDate", "Amount", "CurrencyIsoCode", "AccountId", "OwnerId", "Type", "ForecastCategoryName",
+	"LeadSource", "Description", "Order_Type_Test__c", "Deal_Path__c", "User_Segment_O__c", "Stamped_User_Geo__c", "Stamped_User_Region__c", "SystemModstamp",
+}
 
 func readStatement() string {
 	return "SELECT " + strings.Join(readFields, ", ") + " FROM Opportunity ORDER BY SystemModstamp, Id"

@@ -89,7 +89,7 @@ func (b *bench) serve(ctx context.Context) (*server, time.Duration, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	s.client = &http.Client{Jar: jar, Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	s.client = &http.Client{Jar: jar, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, 0, err

@@ -60,8 +60,10 @@ func (p *Portal) Compare(d registration.Deal, record json.RawMessage, status, st
 	}
 	var out []registration.FieldPair
 	for _, f := range comparedFields {
-		pair := registration.FieldPair{Group: f.group, Label: f.label, Path: f.path, CRMField: p.crmField(f.deal), How: f.how,
-			Ours: show(at(ours, f.path)), Theirs: show(at(theirs, f.path))}
+		pair := registration.FieldPair{
+			Group: f.group, Label: f.label, Path: f.path, CRMField: p.crmField(f.deal), How: f.how,
+			Ours: show(at(ours, f.path)), Theirs: show(at(theirs, f.path)),
+		}
 		if pair.Ours == "" && pair.Theirs == "" {
 			continue
 		}

@@ -26,8 +26,10 @@ type Profile struct {
 // DefaultProfile is a software vendor that sells a developer platform as a
 // service and wants to co-sell.
 func DefaultProfile() Profile {
-	return Profile{TargetCompany: "Us", CustomerUseCase: "Web development & DevOps", DeliveryModels: []string{"SaaS or PaaS"},
-		PrimaryNeeds: []string{"Co-Sell - Deal Support"}, Involvement: InvolvementCoSell, Visibility: VisibilityFull}
+	return Profile{
+		TargetCompany: "Us", CustomerUseCase: "Web development & DevOps", DeliveryModels: []string{"SaaS or PaaS"},
+		PrimaryNeeds: []string{"Co-Sell - Deal Support"}, Involvement: InvolvementCoSell, Visibility: VisibilityFull,
+	}
 }
 
 func (p Profile) withDefaults() Profile {
@@ -67,8 +69,10 @@ func (p *Portal) fields(d registration.Deal) OpportunityFields {
 			Account: &Account{
 				Industry: read(Industry, a.Industry), CompanyName: a.Name, WebsiteURL: read(Website, a.Website), AwsAccountID: a.AWSAccountID,
 				Duns: digits(a.DUNS, 9),
-				Address: &Address{City: a.City, PostalCode: strings.TrimSpace(a.PostalCode), StateOrRegion: state(a.State, country),
-					CountryCode: country, StreetAddress: strings.Join(strings.Fields(a.Street), " ")},
+				Address: &Address{
+					City: a.City, PostalCode: strings.TrimSpace(a.PostalCode), StateOrRegion: state(a.State, country),
+					CountryCode: country, StreetAddress: strings.Join(strings.Fields(a.Street), " "),
+				},
 			},
 			Contacts: contacts(d, country),
 		},
@@ -78,8 +82,10 @@ func (p *Portal) fields(d registration.Deal) OpportunityFields {
 		},
 		OpportunityType: typeOf(d),
 		Marketing:       &Marketing{Source: "None"},
-		LifeCycle: &LifeCycle{Stage: stageOf(o.Stage, o.Closed, o.Won), NextSteps: clip(strings.TrimSpace(o.NextSteps), 255),
-			TargetCloseDate: string(o.CloseOn), ClosedLostReason: lostReason(o.LostReason, o.Closed && !o.Won)},
+		LifeCycle: &LifeCycle{
+			Stage: stageOf(o.Stage, o.Closed, o.Won), NextSteps: clip(strings.TrimSpace(o.NextSteps), 255),
+			TargetCloseDate: string(o.CloseOn), ClosedLostReason: lostReason(o.LostReason, o.Closed && !o.Won),
+		},
 	}
 }
 
@@ -253,8 +259,10 @@ func stageOf(s string, closed, won bool) string {
 
 // activities gives the sales activities that a stage implies.
 func activities(stage string) []string {
-	all := []string{"Initialized discussions with customer", "Customer has shown interest in solution", "In evaluation / planning stage",
-		"Conducted POC / Demo", "Agreed on solution to Business Problem", "Finalized Deployment Need"}
+	all := []string{
+		"Initialized discussions with customer", "Customer has shown interest in solution", "In evaluation / planning stage",
+		"Conducted POC / Demo", "Agreed on solution to Business Problem", "Finalized Deployment Need",
+	}
 	switch stage {
 	case StageProspect:
 		return all[:1]

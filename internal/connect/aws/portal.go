@@ -37,8 +37,10 @@ func (p *Portal) Check(d registration.Deal) registration.Findings {
 	o := Opportunity{Catalog: p.client.Catalog(), OpportunityFields: p.fields(d), OpportunityTeam: team(d), Origin: OriginPartner}
 	var out registration.Findings
 	for _, f := range Check(o, CheckContext{Submit: true, Today: d.Today, Solutions: d.Solutions, VisibilityOnly: p.profile.Involvement == InvolvementVisibilityOnly}) {
-		out = append(out, registration.Finding{Rule: f.Rule, Field: f.Field, Label: labelOf(f.Field), CRMField: p.crmField(dealField(f.Field)),
-			Severity: registration.Severity(f.Severity), Message: upperFirst(f.Message), Value: f.Value, Mend: upperFirst(f.Mend), Source: f.Source})
+		out = append(out, registration.Finding{
+			Rule: f.Rule, Field: f.Field, Label: labelOf(f.Field), CRMField: p.crmField(dealField(f.Field)),
+			Severity: registration.Severity(f.Severity), Message: upperFirst(f.Message), Value: f.Value, Mend: upperFirst(f.Mend), Source: f.Source,
+		})
 	}
 	return out
 }
@@ -115,8 +117,10 @@ func (p *Portal) Associate(ctx context.Context, remoteID, solution string) error
 // Submit starts the engagement from the opportunity, AWS's documented way to
 // submit.
 func (p *Portal) Submit(ctx context.Context, remoteID, token string) (registration.Task, error) {
-	t, err := p.client.StartEngagementFromOpportunityTask(ctx, &StartEngagementInput{Identifier: remoteID, ClientToken: token,
-		AwsSubmission: AwsSubmission{InvolvementType: p.profile.Involvement, Visibility: p.profile.Visibility}})
+	t, err := p.client.StartEngagementFromOpportunityTask(ctx, &StartEngagementInput{
+		Identifier: remoteID, ClientToken: token,
+		AwsSubmission: AwsSubmission{InvolvementType: p.profile.Involvement, Visibility: p.profile.Visibility},
+	})
 	if err != nil {
 		return registration.Task{}, err
 	}

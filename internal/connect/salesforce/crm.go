@@ -79,8 +79,10 @@ func (c *CRM) People(ctx context.Context, t time.Time) iter.Seq2[team.Person, er
 	return changed(ctx, c.client, "User", userSources, t, func(p plan, r Record) (team.Person, error) {
 		id := r.ID("Id")
 		stamp, err := r.Time("SystemModstamp")
-		return team.Person{CRMID: &id, Name: p.text(r, "person.name"), Email: p.text(r, "person.email"), Title: p.text(r, "person.title"),
-			RoleName: p.text(r, "person.role"), Region: p.text(r, "person.region"), Active: p.flag(r, "person.active"), CRMModstamp: stamp}, err
+		return team.Person{
+			CRMID: &id, Name: p.text(r, "person.name"), Email: p.text(r, "person.email"), Title: p.text(r, "person.title"),
+			RoleName: p.text(r, "person.role"), Region: p.text(r, "person.region"), Active: p.flag(r, "person.active"), CRMModstamp: stamp,
+		}, err
 	})
 }
 
@@ -88,12 +90,14 @@ func (c *CRM) People(ctx context.Context, t time.Time) iter.Seq2[team.Person, er
 func (c *CRM) Accounts(ctx context.Context, t time.Time) iter.Seq2[account.Account, error] {
 	return changed(ctx, c.client, "Account", accountSources, t, func(p plan, r Record) (account.Account, error) {
 		stamp, err := r.Time("SystemModstamp")
-		a := account.Account{CRMID: r.ID("Id"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp, Name: p.text(r, "account.name"), Type: p.text(r, "account.type"),
+		a := account.Account{
+			CRMID: r.ID("Id"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp, Name: p.text(r, "account.name"), Type: p.text(r, "account.type"),
 			Website: p.text(r, "account.website"), Domains: p.text(r, "account.domains"), DUNS: p.text(r, "account.duns"), Industry: p.text(r, "account.industry"),
 			Phone: p.text(r, "account.phone"), Street: p.text(r, "account.street"), City: p.text(r, "account.city"), State: p.text(r, "account.state"),
 			PostalCode: p.text(r, "account.postal_code"), Country: p.text(r, "account.country"), Segment: p.text(r, "account.segment"), Geo: p.text(r, "account.geo"),
 			Region: p.text(r, "account.region"), Territory: p.text(r, "account.territory"), ParentCRMID: p.id(r, "account.parent"), OwnerCRMID: p.id(r, "account.owner"),
-			OwnerName: p.text(r, "account.owner_name"), AWSAccountID: p.text(r, "account.aws_account_id")}
+			OwnerName: p.text(r, "account.owner_name"), AWSAccountID: p.text(r, "account.aws_account_id"),
+		}
 		if a.Country == "" {
 			a.Country = p.text(r, "account.country_name")
 		}
@@ -109,9 +113,11 @@ func (c *CRM) Accounts(ctx context.Context, t time.Time) iter.Seq2[account.Accou
 func (c *CRM) Members(ctx context.Context, t time.Time) iter.Seq2[opportunity.Member, error] {
 	return changed(ctx, c.client, "OpportunityTeamMember", memberSources, t, func(p plan, r Record) (opportunity.Member, error) {
 		stamp, err := r.Time("SystemModstamp")
-		return opportunity.Member{CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "member.opportunity"), PersonCRMID: p.id(r, "member.person"), Name: p.text(r, "member.name"),
+		return opportunity.Member{
+			CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "member.opportunity"), PersonCRMID: p.id(r, "member.person"), Name: p.text(r, "member.name"),
 			Email: p.text(r, "member.email"), Title: p.text(r, "member.title"), Phone: p.text(r, "member.phone"), Role: p.text(r, "member.role"),
-			Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp}, err
+			Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp,
+		}, err
 	})
 }
 
@@ -119,9 +125,11 @@ func (c *CRM) Members(ctx context.Context, t time.Time) iter.Seq2[opportunity.Me
 func (c *CRM) Contacts(ctx context.Context, t time.Time) iter.Seq2[opportunity.Contact, error] {
 	return changed(ctx, c.client, "OpportunityContactRole", contactSources, t, func(p plan, r Record) (opportunity.Contact, error) {
 		stamp, err := r.Time("SystemModstamp")
-		return opportunity.Contact{CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "contact.opportunity"), ContactCRMID: p.id(r, "contact.contact"),
+		return opportunity.Contact{
+			CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "contact.opportunity"), ContactCRMID: p.id(r, "contact.contact"),
 			FirstName: p.text(r, "contact.first_name"), LastName: p.text(r, "contact.last_name"), Email: p.text(r, "contact.email"), Title: p.text(r, "contact.title"),
-			Phone: p.text(r, "contact.phone"), Role: p.text(r, "contact.role"), Primary: p.flag(r, "contact.primary"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp}, err
+			Phone: p.text(r, "contact.phone"), Role: p.text(r, "contact.role"), Primary: p.flag(r, "contact.primary"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp,
+		}, err
 	})
 }
 
@@ -216,9 +224,11 @@ func (c *CRM) Usage() []connection.Usage {
 func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRecord) ([]registration.CRMResult, error) {
 	fields := make([]Fields, len(list))
 	for i, r := range list {
-		f := Fields{registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": "Out", "Portal_Id__c": orNil(r.PortalID),
+		f := Fields{
+			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": "Out", "Portal_Id__c": orNil(r.PortalID),
 			"Portal_Status__c": orNil(r.PortalStatus), "Portal_Stage__c": orNil(r.PortalStage), "Partner_Seller_Email__c": orNil(r.SellerEmail),
-			"Sync_State__c": r.SyncState, "Last_Sync_Error__c": orNil(r.LastError), "Last_Portal_Modified__c": nil}
+			"Sync_State__c": r.SyncState, "Last_Sync_Error__c": orNil(r.LastError), "Last_Portal_Modified__c": nil,
+		}
 		if t, err := time.Parse(time.RFC3339Nano, r.PortalModified); err == nil {
 			f["Last_Portal_Modified__c"] = t
 		}
@@ -239,8 +249,10 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 func (c *CRM) LogTasks(ctx context.Context, list []activity.Task) ([]activity.Result, error) {
 	fields := make([]Fields, len(list))
 	for i, t := range list {
-		f := Fields{activityKey: t.Key, "WhatId": t.OpportunityCRMID, "Subject": t.Subject, "Description": orNil(t.Description), "Status": "Completed",
-			"Priority": "Normal", "ActivityDate": string(t.On), "Type": "Co-sell"}
+		f := Fields{
+			activityKey: t.Key, "WhatId": t.OpportunityCRMID, "Subject": t.Subject, "Description": orNil(t.Description), "Status": "Completed",
+			"Priority": "Normal", "ActivityDate": string(t.On), "Type": "Co-sell",
+		}
 		if t.OwnerCRMID != "" {
 			f["OwnerId"] = t.OwnerCRMID
 		}

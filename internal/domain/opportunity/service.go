@@ -33,8 +33,10 @@ type Service struct {
 
 // NewService gives the use cases on a database.
 func NewService(d *db.DB, c clock.Clock) *Service {
-	return &Service{db: d, clock: c, Changed: func(context.Context, *db.Tx, []Opportunity) error { return nil },
-		PlanDecision: func(context.Context, *db.Tx) error { return nil }}
+	return &Service{
+		db: d, clock: c, Changed: func(context.Context, *db.Tx, []Opportunity) error { return nil },
+		PlanDecision: func(context.Context, *db.Tx) error { return nil },
+	}
 }
 
 // Get gives an opportunity with its joint decisions. Needs read.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/tandem-cosell/tandem/internal/app"
 	"github.com/tandem-cosell/tandem/internal/base/id"
@@ -84,7 +83,7 @@ func local(r *http.Request) bool {
 // turns a panic into an answer, and counts and logs what was answered.
 func observe(a *app.App, next *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		began := time.Now()
+		began := a.Clock.Now()
 		h := rw.Header()
 		requestID := r.Header.Get("X-Request-Id")
 		if !validRequestID(requestID) {
@@ -102,7 +101,7 @@ func observe(a *app.App, next *http.ServeMux) http.Handler {
 		defer func() {
 			if v := recover(); v != nil {
 				if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this
-					panic(v)
+					panic(v) //nolint:forbidigo // net/http asks for it
 				}
 				a.Log.ErrorContext(r.Context(), "a handler panicked", "request", requestID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 				if !rec.wrote {
@@ -110,8 +109,8 @@ func observe(a *app.App, next *http.ServeMux) http.Handler {
 				}
 			}
 			_, route := next.Handler(r)
-			a.Metrics.Request(route, r.Method, rec.status, time.Since(began))
-			a.Log.DebugContext(r.Context(), "answered", "request", requestID, "method", r.Method, "path", r.URL.Path, "status", rec.status, "took", time.Since(began))
+			a.Metrics.Request(route, r.Method, rec.status, a.Clock.Now().Sub(began))
+			a.Log.DebugContext(r.Context(), "answered", "request", requestID, "method", r.Method, "path", r.URL.Path, "status", rec.status, "took", a.Clock.Now().Sub(began))
 		}()
 		next.ServeHTTP(rec, r)
 	})

@@ -52,8 +52,10 @@ func get(t *testing.T, url string) *http.Response {
 func TestWhoStartedTheProgramIsNotWhoAsks(t *testing.T) {
 	t.Parallel()
 	base := serveAs(t, authz.System)
-	for _, path := range []string{"/", "/opportunities", "/opportunities/opp_x", "/registrations", "/connections", "/jobs", "/jobs/river/", "/settings", "/settings/people",
-		"/search", "/search.json?q=x", "/events/sync", "/nowhere"} {
+	for _, path := range []string{
+		"/", "/opportunities", "/opportunities/opp_x", "/registrations", "/connections", "/jobs", "/jobs/river/", "/settings", "/settings/people",
+		"/search", "/search.json?q=x", "/events/sync", "/nowhere",
+	} {
 		res := get(t, base+path)
 		if res.StatusCode != http.StatusSeeOther || !strings.HasPrefix(res.Header.Get("Location"), "/sign-in") {
 			t.Errorf("%s without a session: %s to %q, want the sign-in page", path, res.Status, res.Header.Get("Location"))

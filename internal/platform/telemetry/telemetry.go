@@ -46,11 +46,15 @@ type Metrics struct {
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tandem_http_request_seconds", Help: "How long requests took, by route, method and status class.",
-			Buckets: []float64{.002, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 10}}, []string{"route", "method", "class"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tandem_http_request_seconds", Help: "How long requests took, by route, method and status class.",
+			Buckets: []float64{.002, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"route", "method", "class"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tandem_remote_calls_total", Help: "Calls to outside systems, by system and outcome class."}, []string{"system", "class"}),
-		jobs: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tandem_job_seconds", Help: "How long jobs ran, by kind and outcome.",
-			Buckets: prometheus.ExponentialBuckets(.005, 4, 8)}, []string{"kind", "outcome"}),
+		jobs: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tandem_job_seconds", Help: "How long jobs ran, by kind and outcome.",
+			Buckets: prometheus.ExponentialBuckets(.005, 4, 8),
+		}, []string{"kind", "outcome"}),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "tandem_build_info", Help: "Always 1; the label is the version.", ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)

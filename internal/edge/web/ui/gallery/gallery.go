@@ -103,16 +103,16 @@ func failure() ui.ErrorPage {
 		Kind: problem.KindRemote, Code: "remote_human", Message: "AWS refused the update of Fjordlys Energi: the postal code is not one of Norway",
 		Fields: []problem.Field{{Field: "Customer.Account.Address.PostalCode", Code: "pattern", Message: "A Norwegian postal code has four digits.", Value: "N-0150 OSLO"}},
 		Remote: &problem.Remote{System: "AWS Partner Central", Operation: "UpdateOpportunity", Code: "ValidationException", Status: 400, RequestID: "3f7a1c9e-52b0-4e1d-9d0c-0a2b77c1f0de", Retry: problem.RetryHuman},
-		Err:    errText(`{"__type":"ValidationException","Message":"1 validation error detected","Reason":"BUSINESS_VALIDATION_FAILED","ErrorList":[{"FieldName":"Customer.Account.Address.PostalCode","Code":"INVALID_VALUE"}]}`),
+		Err:    textError(`{"__type":"ValidationException","Message":"1 validation error detected","Reason":"BUSINESS_VALIDATION_FAILED","ErrorList":[{"FieldName":"Customer.Account.Address.PostalCode","Code":"INVALID_VALUE"}]}`),
 	}, "req_01JDF8K2M9")
 	e.Record, e.RecordHref = "Fjordlys Energi AS · platform renewal 2027", "/record"
 	e.Actions = []ui.Button{{Label: "Open in Salesforce", Variant: ui.VariantPrimary, Icon: ui.IconExternal, Href: "/record"}, {Label: "Back to the opportunity", Href: "/record"}}
 	return e
 }
 
-type errText string
+type textError string
 
-func (e errText) Error() string { return string(e) }
+func (e textError) Error() string { return string(e) }
 
 func sortedIcons() []ui.IconName {
 	names := ui.Icons()

@@ -19,7 +19,7 @@ type deal struct {
 
 var deals = []deal{
 	{"Platform renewal 2027", "Fjordlys Energi AS", "Mara Lindqvist", "1250000.00", "USD", "Negotiation", ui.Badge{Tone: ui.ToneDanger, Text: "Action required"}, ui.ToneDanger, 3, []string{"aws"}},
-	{"Rollout to the plants in Chihuahua, Monterrey and San Luis Potosí with the security bundle and three years of premium support", "Manufacturas Ébano y Compañía Sociedad Anónima de Capital Variable", "Iñigo Belaúnde", "486200.00", "USD", "Proposal", ui.Badge{Tone: ui.ToneWarn, Text: "Blocked by 3 checks"}, ui.ToneWarn, 19, []string{"aws", "azure"}},
+	{"Rollout to the plants in Chihuahua, Monterrey and San Luis Potosí with the security bundle and three years of premium support", "Talleres Ébano y Compañía Sociedad Anónima de Capital Variable", "Iñigo Belaúnde", "486200.00", "USD", "Proposal", ui.Badge{Tone: ui.ToneWarn, Text: "Blocked by 3 checks"}, ui.ToneWarn, 19, []string{"aws", "azure"}},
 	{"منصة التطوير الموحدة", "شركة الخليج للخدمات الرقمية", "Noor Haddad", "310000.00", "AED", "Technical evaluation", ui.Badge{Tone: ui.ToneInfo, Text: "In review"}, "", 47, []string{"gcp"}},
 	{"開発基盤の統合", "みなと精機株式会社", "Sora Fujimoto", "42000000", "JPY", "Discovery", ui.Badge{Tone: ui.ToneInfo, Text: "Submitted"}, "", 88, []string{"aws", "gcp"}},
 	{"Ultimate upgrade", "Bramblewick & Sons", "Tomasz Zieliński", "87500.00", "GBP", "Closed won", ui.Badge{Tone: ui.ToneSuccess, Text: "Approved"}, "", -12, []string{"azure"}},
@@ -100,7 +100,7 @@ func views() ui.SavedViews {
 func work(now time.Time) []ui.WorkItem {
 	return []ui.WorkItem{
 		{ID: "w1", Tone: ui.ToneDanger, Title: "Fjordlys Energi AS · Platform renewal 2027", Href: "/record", Why: "AWS asks for the project description again; without an answer the registration is closed.", Due: now.Add(26 * time.Hour), Amount: money("1250000"), Cloud: "aws", Act: ui.Button{Label: "Answer AWS", Variant: ui.VariantPrimary, Href: "/record"}},
-		{ID: "w2", Tone: ui.ToneDanger, Title: "Manufacturas Ébano y Compañía Sociedad Anónima de Capital Variable · Rollout to the plants", Href: "/record", Why: "Three required fields are missing, so it cannot be registered: postal code, solution, close date.", Due: now.Add(3 * 24 * time.Hour), Amount: money("486200"), Cloud: "aws", Act: ui.Button{Label: "Mend fields", Href: "/record"}},
+		{ID: "w2", Tone: ui.ToneDanger, Title: "Talleres Ébano y Compañía Sociedad Anónima de Capital Variable · Rollout to the plants", Href: "/record", Why: "Three required fields are missing, so it cannot be registered: postal code, solution, close date.", Due: now.Add(3 * 24 * time.Hour), Amount: money("486200"), Cloud: "aws", Act: ui.Button{Label: "Mend fields", Href: "/record"}},
 		{ID: "w3", Tone: ui.ToneWarn, Title: "Kestrel Health Partners · Migration", Href: "/record", Why: "Stage differs: Salesforce says Proposal, AWS says Qualified, both changed since yesterday.", Due: now.Add(5 * 24 * time.Hour), Amount: money("964000"), Cloud: "aws", Act: ui.Button{Label: "Decide", Href: "/record"}},
 		{ID: "w4", Tone: ui.ToneInfo, Title: "شركة الخليج للخدمات الرقمية", Href: "/record", Why: "Google Cloud invited us to this deal; nobody has accepted it yet.", Amount: ui.Money{Number: "310000", Currency: "AED", Whole: true}, Cloud: "gcp", Act: ui.Button{Label: "Look at it", Href: "/record"}},
 	}
