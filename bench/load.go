@@ -30,11 +30,18 @@ const maxWaiting = 200
 // latencies by path, in milliseconds, sorted.
 type latencies map[string][]float64
 
+// loaded is what a load gave.
+type loaded struct {
+	latencies
+	answered int64 // requests
+	behind   bool  // the server could not keep up, and the load was ended
+}
+
 // run sends requests for as long as span. When more than maxWaiting wait for
 // their answers it gives those up, sends no more and says that the server was
 // left behind; what was given up counts with as long as it waited.
-func (l load) run(ctx context.Context, span time.Duration) (out latencies, behind bool, err error) {
-	n := int(span / l.every)
+func (l load) run(ctx context.Context, span time.Duration) (loaded, error) {
+	n, behind, answered := int(span/l.every), false, int64(0)
 	var waiting atomic.Int64
 	took, errs := make([]time.Duration, n), make([]error, n)
 	var wg sync.WaitGroup
@@ -51,7 +58,7 @@ func (l load) run(ctx context.Context, span time.Duration) (out latencies, behin
 		select {
 		case <-ctx.Done():
 			wg.Wait()
-			return nil, false, context.Cause(ctx)
+			return loaded{}, context.Cause(ctx)
 		case <-time.After(time.Until(due)):
 		}
 		waiting.Add(1)
@@ -62,12 +69,15 @@ func (l load) run(ctx context.Context, span time.Duration) (out latencies, behin
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil && (!behind || !errors.Is(err, context.Canceled)) {
-			return nil, false, err
+	for _, err := range errs[:n] {
+		switch {
+		case err == nil:
+			answered++
+		case !behind || !errors.Is(err, context.Canceled):
+			return loaded{}, err
 		}
 	}
-	out = latencies{}
+	out := latencies{}
 	for i, d := range took[:n] {
 		path := l.paths[i%len(l.paths)]
 		out[path] = append(out[path], float64(d.Microseconds())/1000)
@@ -75,7 +85,7 @@ func (l load) run(ctx context.Context, span time.Duration) (out latencies, behin
 	for _, list := range out {
 		slices.Sort(list)
 	}
-	return out, behind, nil
+	return loaded{latencies: out, answered: answered, behind: behind}, nil
 }
 
 // all gives the latencies of all paths together.

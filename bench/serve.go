@@ -143,11 +143,13 @@ func (s *server) signIn(ctx context.Context, password string) error {
 
 // measured is what a load on the server gave.
 type measured struct {
-	latencies
-	behind bool  // the server could not keep up, and the load was ended
+	loaded
 	server usage // CPU while under load
 	floor  []float64
 }
+
+// cost is the server's CPU time for each page that it answered.
+func (m *measured) cost() string { return m.server.each(max(m.answered, 1)) + " a page" }
 
 // underLoad serves, signs in, warms up, and runs the load for as long as span; for
 // the floor it runs the same load on a handler that says hello.
@@ -175,7 +177,7 @@ func (b *bench) underLoad(ctx context.Context, span time.Duration, paths []strin
 		}
 	}
 	cpu := cpuOf(s.cmd.Process.Pid)
-	if m.latencies, m.behind, err = l.run(ctx, span); err != nil {
+	if m.loaded, err = l.run(ctx, span); err != nil {
 		return m, err
 	}
 	m.server.cpu = cpuOf(s.cmd.Process.Pid) - cpu
@@ -192,7 +194,7 @@ func floor(ctx context.Context, span time.Duration) ([]float64, error) {
 	hello := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "hello") })}
 	ended := make(chan error, 1)
 	go func() { ended <- hello.Serve(ln) }()
-	got, _, err := load{client: &http.Client{}, every: perLoad, paths: []string{"/"}, host: "http://" + ln.Addr().String()}.run(ctx, span)
+	got, err := load{client: &http.Client{}, every: perLoad, paths: []string{"/"}, host: "http://" + ln.Addr().String()}.run(ctx, span)
 	hello.Close()
 	<-ended
 	return got.all(), err
@@ -234,7 +236,6 @@ func (b *bench) benchList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := m.all()
 	worst := slices.MaxFunc(shapes, func(a, c string) int {
 		return int(1000 * (quantile(m.latencies[a], 0.99) - quantile(m.latencies[c], 0.99)))
 	})
@@ -244,7 +245,7 @@ func (b *bench) benchList(ctx context.Context) error {
 	}
 	b.table.add(row{
 		what: "list of opportunities, filtered and sorted", measured: m.text(), bar: fmt.Sprintf("p99 < %.0f ms", listBar), verdict: b.verdict(m.met(listBar)),
-		peer: fmt.Sprintf("hello %s, %s a page", spread(m.floor), m.server.each(int64(len(all)))),
+		peer: fmt.Sprintf("hello %s, %s", spread(m.floor), m.cost()),
 		note: "Open model, 50 requests a second over HTTP with session and HTML, latency from the time a request was to leave. " + strings.Join(each, "; ") + ".",
 	})
 	b.table.add(row{what: "  the slowest shape of it", measured: spread(m.latencies[worst]), peer: strings.TrimPrefix(worst, "/opportunities")})
@@ -252,7 +253,7 @@ func (b *bench) benchList(ctx context.Context) error {
 	if m, err = b.underLoad(ctx, b.span()/4, texts); err != nil {
 		return err
 	}
-	b.table.add(row{what: "  by text in the name", measured: m.text(), peer: m.server.each(int64(len(m.all()))) + " a page", note: "Also 50 a second. A text in the middle of a name has no index: it reads all names."})
+	b.table.add(row{what: "  by text in the name", measured: m.text(), peer: m.cost(), note: "Also 50 a second. A text in the middle of a name has no index: it reads all names."})
 	return nil
 }
 
@@ -269,10 +270,9 @@ func (b *bench) benchPage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := m.all()
 	b.table.add(row{
 		what: "page of an opportunity", measured: m.text(), bar: fmt.Sprintf("p99 < %.0f ms", pageBar), verdict: b.verdict(m.met(pageBar)),
-		peer: fmt.Sprintf("hello %s, %s a page", spread(m.floor), m.server.each(int64(len(all)))),
+		peer: fmt.Sprintf("hello %s, %s", spread(m.floor), m.cost()),
 		note: fmt.Sprintf("50 requests a second over %d opportunities in turn, half of them registered with AWS.", len(paths)),
 	})
 	return nil

@@ -129,10 +129,12 @@ func open(ctx context.Context, t *testing.T, address string) {
 	arrived(ctx, t, "true")
 }
 
-// shifts sums the layout shifts since the page began to load.
-const shifts = `new Promise(done => { let sum = 0;
-	new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value }).observe({type: "layout-shift", buffered: true});
-	setTimeout(() => done(sum), 60) })`
+// shifts sums the layout shifts since the page began to load, and says what moved.
+const shifts = `new Promise(done => { let sum = 0; const moved = [];
+	new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) { sum += e.value;
+		for (const s of e.sources) moved.push((s.node?.outerHTML || s.node?.nodeName || "?").slice(0, 100) + " from " + JSON.stringify(s.previousRect) + " to " + JSON.stringify(s.currentRect)) } })
+		.observe({type: "layout-shift", buffered: true});
+	setTimeout(() => done(sum > 0.1 ? sum.toFixed(3) + ": " + moved.join("\n  ") : ""), 60) })`
 
 // axeRun gives the serious and critical findings in words. In the dark only the
 // colours differ.
@@ -215,8 +217,8 @@ func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
 					if over := evaluate[int](ctx, t, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 						t.Errorf("the page is %d pixels wider than the window", over)
 					}
-					if sum := evaluate[float64](ctx, t, shifts); sum > 0.1 {
-						t.Errorf("the layout shifts by %.3f", sum)
+					if moved := evaluate[string](ctx, t, shifts); moved != "" {
+						t.Errorf("the layout shifts by %s", moved)
 					}
 					if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
 						t.Fatal(err)

@@ -199,7 +199,7 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		a.Salesforce, a.Sync.CRM = client, salesforce.NewCRM(client, s.Currency)
+		a.Salesforce, a.Sync.CRM, a.Sync.Background = client, salesforce.NewCRM(client, s.Currency), salesforce.Background
 	}
 	var portals []registration.Portal
 	if w := cfg.AWS; w.AccessKeyID != "" {

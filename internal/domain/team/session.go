@@ -1,6 +1,7 @@
 package team
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,7 +33,16 @@ func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, err
 }
 
 // CommitCtx keeps the data of a session until it expires.
+// A session that only lives a little longer is not written anew: a page that is
+// read must not cost a write.
 func (s *Sessions) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
+	old, err := sessionAt(ctx, s.db, sessionKey(token))
+	switch {
+	case err == nil && bytes.Equal(old.Data, b) && expiry.Sub(old.ExpiresAt).Abs() < time.Minute:
+		return nil
+	case err != nil && !problem.Is(err, problem.KindNotFound):
+		return err
+	}
 	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		return saveSession(ctx, tx, sessionRow{Token: sessionKey(token), Data: b, ExpiresAt: expiry})
 	})

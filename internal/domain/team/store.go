@@ -118,6 +118,10 @@ func session(ctx context.Context, q db.Queryer, key string, now time.Time) ([]by
 	return row.Data, err
 }
 
+func sessionAt(ctx context.Context, q db.Queryer, key string) (sessionRow, error) {
+	return db.Get[sessionRow](ctx, q, `SELECT token, data, expires_at FROM session WHERE token = ?`, key)
+}
+
 func saveSession(ctx context.Context, tx *db.Tx, row sessionRow) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM session WHERE expires_at <= ?`, tx.Now()); err != nil {
 		return err

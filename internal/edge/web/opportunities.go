@@ -36,7 +36,7 @@ const (
 )
 
 // countUpTo is how far the list counts: beyond it says "more than".
-const countUpTo = 10_000
+const countUpTo = 2_000
 
 // choicesFor is how long the values of the filters are kept: to find them is to
 // read all opportunities, and they change with the CRM's picklists.

@@ -87,8 +87,8 @@ func (e Every) patience(err error) error {
 // Jobs adds the workers of the flows and gives the periodic jobs. client is
 // asked for when a job runs.
 func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every) []*river.PeriodicJob {
-	jobs.Add(r, pullTimeout, func(ctx context.Context, _ PullArgs) error { return every.patience(s.Pull(ctx)) })
-	jobs.Add(r, 10*time.Minute, func(ctx context.Context, _ PushArgs) error { return every.patience(s.Push(ctx)) })
+	jobs.Add(r, pullTimeout, func(ctx context.Context, _ PullArgs) error { return every.patience(s.Pull(s.background(ctx))) })
+	jobs.Add(r, 10*time.Minute, func(ctx context.Context, _ PushArgs) error { return every.patience(s.Push(s.background(ctx))) })
 	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a AdvanceArgs) error { return s.Advance(ctx, a.RegistrationID) })
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
@@ -102,6 +102,13 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 			func() (river.JobArgs, *river.InsertOpts) { return PullArgs{}, syncOnce }, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	return periodic
+}
+
+func (s *Service) background(ctx context.Context) context.Context {
+	if s.Background == nil {
+		return ctx
+	}
+	return s.Background(ctx)
 }
 
 // Hook ties the domain's wishes for work to jobs, stored in the transaction

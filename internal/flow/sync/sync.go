@@ -98,6 +98,10 @@ type Service struct {
 	Activities    *activity.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
+
+	// Background marks the calls to the CRM that nobody waits for, so that they
+	// leave the last of its daily calls to people; nil marks none.
+	Background func(context.Context) context.Context
 }
 
 // ErrNotConnected is what a flow gives when Salesforce is not connected.

@@ -8,10 +8,14 @@ import (
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
-// releaseRunning makes the jobs of a killed process available.
+// releaseRunning makes the jobs of a killed process available, and ends its
+// lease as the leader, which would keep periodic jobs waiting.
 func releaseRunning(ctx context.Context, d *db.DB) error {
 	return d.InTx(ctx, clock.System{}, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
+		if _, err := tx.Exec(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM river_leader`)
 		return err
 	})
 }

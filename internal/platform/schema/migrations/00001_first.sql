@@ -140,7 +140,7 @@ CREATE INDEX opportunity_stage_close ON opportunity (stage, close_on, id);
 CREATE INDEX opportunity_geo_close ON opportunity (geo, close_on, id);
 CREATE INDEX opportunity_owner_close ON opportunity (owner_crm_id, close_on, id);
 CREATE INDEX opportunity_name ON opportunity (name_key, id);
-CREATE INDEX opportunity_amount ON opportunity (currency, amount_minor, id);
+CREATE INDEX opportunity_amount ON opportunity (currency, (coalesce(amount_minor, 0)), id);
 CREATE INDEX opportunity_account ON opportunity (account_crm_id);
 CREATE INDEX opportunity_modstamp ON opportunity (crm_modstamp, id);
 
