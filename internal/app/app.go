@@ -112,6 +112,7 @@ func (a *App) build(ctx context.Context, works Works) error {
 		return err
 	}
 	registry := jobs.NewRegistry()
+	registry.Observe = a.Metrics.Job
 	client := func() *jobs.Client { return a.Jobs }
 	periodic := a.Sync.Jobs(registry, client, a.every())
 	a.Sync.Hook(client)

@@ -172,9 +172,6 @@ func (p *Portal) Read(ctx context.Context, remoteID string) (registration.Remote
 		return registration.Remote{}, err
 	}
 	r.Summary, r.Motion = s.Raw, s.CosellMotion
-	if s.LifeCycle != nil {
-		r.NextSteps = s.LifeCycle.NextSteps
-	}
 	r.Sellers = registration.Sellers{}
 	for _, m := range s.OpportunityTeam {
 		r.Sellers = append(r.Sellers, registration.Seller{Name: strings.TrimSpace(m.FirstName + " " + m.LastName), Email: m.Email, Role: m.BusinessTitle})

@@ -104,7 +104,6 @@ type Remote struct {
 	Record        json.RawMessage
 	Summary       json.RawMessage
 	Sellers       Sellers
-	NextSteps     string
 }
 
 // Seller is a person of the partner's who works the deal.

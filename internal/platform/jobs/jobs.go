@@ -56,7 +56,12 @@ type Config struct {
 }
 
 // Registry holds the workers by kind of job.
-type Registry struct{ workers *river.Workers }
+type Registry struct {
+	workers *river.Workers
+
+	// Observe, if set, hears of every attempt: its outcome is "done" or "failed".
+	Observe func(kind, outcome string, took time.Duration)
+}
 
 // NewRegistry gives an empty registry.
 func NewRegistry() *Registry { return &Registry{workers: river.NewWorkers()} }
@@ -65,13 +70,14 @@ func NewRegistry() *Registry { return &Registry{workers: river.NewWorkers()} }
 // decides: nil is done, an error that waits for a person ends the job, one with a
 // wait puts it off, and any other is retried with growing pauses.
 func Add[T river.JobArgs](r *Registry, timeout time.Duration, fn func(ctx context.Context, args T) error) {
-	river.AddWorker(r.workers, &worker[T]{timeout: timeout, fn: fn})
+	river.AddWorker(r.workers, &worker[T]{registry: r, timeout: timeout, fn: fn})
 }
 
 type worker[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
-	timeout time.Duration
-	fn      func(ctx context.Context, args T) error
+	registry *Registry
+	timeout  time.Duration
+	fn       func(ctx context.Context, args T) error
 }
 
 // Timeout gives how long the job may run.
@@ -79,7 +85,15 @@ func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.timeout }
 
 // Work runs the job as Tandem itself.
 func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	began := time.Now() //nolint:forbidigo // how long it took, which no rule looks at
 	err := w.fn(authz.With(ctx, authz.System), job.Args)
+	if w.registry.Observe != nil {
+		outcome := "done"
+		if err != nil {
+			outcome = "failed"
+		}
+		w.registry.Observe(job.Kind, outcome, time.Since(began))
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}

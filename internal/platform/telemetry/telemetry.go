@@ -62,11 +62,6 @@ func NewMetrics(version string) *Metrics {
 	return m
 }
 
-// Gauge adds a measure that is read when it is asked for.
-func (m *Metrics) Gauge(name, help string, labels map[string]string, read func() float64) error {
-	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, read))
-}
-
 // Request notes one answered request.
 func (m *Metrics) Request(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, class(status)).Observe(took.Seconds())
