@@ -198,18 +198,21 @@ func (s *Service) Waiting(ctx context.Context) (int64, error) {
 // Settled reports whether nothing is left that the flows could do now: no job
 // of theirs waits or runs, every registration waits for a person or is decided
 // (reviews false: or waits for the partner), and Salesforce has got everything.
+// It looks in the order in which work flows: a read makes registrations, and a
+// registration that moves makes what Salesforce has to get. The other way round,
+// one that moved between two looks would be missed.
 func (s *Service) Settled(ctx context.Context, client *jobs.Client, reviews bool) (bool, error) {
 	unfinished, err := client.Unfinished(ctx, []string{PullArgs{}.Kind(), PushArgs{}.Kind()}, s.Clock.Now())
 	if err != nil || unfinished > 0 {
-		return false, err
-	}
-	waiting, err := s.Waiting(ctx)
-	if err != nil || waiting > 0 {
 		return false, err
 	}
 	left, err := registration.CountUnsettled(ctx, s.DB, reviews)
 	if err != nil {
 		return false, fmt.Errorf("settled: %w", err)
 	}
-	return left == 0, nil
+	if left > 0 {
+		return false, nil
+	}
+	waiting, err := s.Waiting(ctx)
+	return waiting == 0, err
 }
