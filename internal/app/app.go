@@ -166,6 +166,12 @@ func (a *App) every() sync.Every {
 	if e.Refresh == 0 {
 		e.Refresh = time.Hour
 	}
+	if e.Changes == 0 {
+		e.Changes = 2 * time.Minute
+	}
+	if e.Full == 0 {
+		e.Full = 24 * time.Hour
+	}
 	return e
 }
 

@@ -126,7 +126,11 @@ func (s *Server) updateRow(c *call, o *object, text string) *reply {
 		return errorReply(err)
 	}
 	return s.write(c, func(x *tx) (*reply, *apiError) {
-		if _, err := s.liveRow(o, text); err != nil {
+		row, err := s.liveRow(o, text)
+		if err != nil {
+			return nil, err
+		}
+		if err := unmodified(c, o, row); err != nil {
 			return nil, err
 		}
 		in, err := x.readValues(o, members)
@@ -485,4 +489,22 @@ func (s *Server) replication(c *call, o *object, what string) *reply {
 			"earliestDateAvailable": s.org.Created.Format("2006-01-02T15:04:05.000+0000"),
 		})
 	})
+}
+
+// unmodified refuses a row that was changed after the second that the header
+// If-Unmodified-Since names (REST API guide, conditional request headers; the
+// body of the 412 is not documented).
+func unmodified(c *call, o *object, row soql.Row) *apiError {
+	text := c.header.Get("If-Unmodified-Since")
+	if text == "" {
+		return nil
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return nil
+	}
+	if stamp, ok := row[o.stamp].(time.Time); ok && stamp.Truncate(time.Second).After(at) {
+		return refuse("PRECONDITION_FAILED", "The record was modified after %s", text).with(http.StatusPreconditionFailed)
+	}
+	return nil
 }

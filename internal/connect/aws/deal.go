@@ -21,6 +21,7 @@ type Profile struct {
 	PrimaryNeeds    []string // of the model's PrimaryNeedFromAws
 	Involvement     string   // Involvement…
 	Visibility      string   // Visibility…
+	Edits           EditPolicy
 }
 
 // DefaultProfile is a software vendor that sells a developer platform as a

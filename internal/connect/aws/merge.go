@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/tandem-cosell/tandem/facts/awsselling"
 )
@@ -56,6 +57,86 @@ func MergeForUpdate(raw []byte, change func(*UpdateOpportunityInput)) (json.RawM
 		return nil, err
 	}
 	return json.Marshal(mergeObject(doc, old, changed))
+}
+
+// MergeChanges is MergeForUpdate for changes by path: value is JSON, "" removes
+// the member.
+func MergeChanges(raw []byte, changes map[string]string) (json.RawMessage, error) {
+	var failed error
+	payload, err := MergeForUpdate(raw, func(in *UpdateOpportunityInput) {
+		tree, err := plain(in)
+		if err == nil {
+			err = setAll(tree, changes)
+		}
+		var out UpdateOpportunityInput
+		if err == nil {
+			err = fromTree(tree, &out)
+		}
+		if err != nil {
+			failed = err
+			return
+		}
+		*in = out
+	})
+	return payload, errors.Join(err, failed)
+}
+
+// setAll sets members of a tree by path, making the structures on the way.
+func setAll(tree map[string]any, changes map[string]string) error {
+	for path, value := range changes {
+		at := tree
+		names := strings.Split(path, ".")
+		for _, name := range names[:len(names)-1] {
+			next, ok := at[name].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[name] = next
+			}
+			at = next
+		}
+		last := names[len(names)-1]
+		if value == "" {
+			delete(at, last)
+			continue
+		}
+		var v any
+		if err := json.Unmarshal([]byte(value), &v); err != nil {
+			return fmt.Errorf("the value of %s: %w", path, err)
+		}
+		at[last] = v
+	}
+	return nil
+}
+
+func fromTree(tree map[string]any, out any) error {
+	raw, err := json.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}
+
+// afterUpdate gives the record as AWS holds it after it took payload: what
+// UpdateOpportunity does not take stays as it was.
+func afterUpdate(raw []byte, payload json.RawMessage, version string) (json.RawMessage, error) {
+	doc, err := decodeObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := decodeObject(payload)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range awsselling.Model().Shapes["UpdateOpportunityRequest"].Members {
+		if v, ok := sent[m.Name]; ok {
+			doc[m.Name] = v
+		} else {
+			delete(doc, m.Name)
+		}
+	}
+	delete(doc, "Identifier")
+	doc["LastModifiedDate"] = version
+	return json.Marshal(doc)
 }
 
 func typedUpdate(doc map[string]any) (*UpdateOpportunityInput, error) {

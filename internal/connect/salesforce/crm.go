@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/money"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
@@ -243,6 +244,25 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 		out[i] = registration.CRMResult{RowID: r.ID, Created: r.Created, Err: r.Err}
 	}
 	return out, nil
+}
+
+// UpdateOpportunity writes one change, unless the record was changed since it was
+// read.
+func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) error {
+	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
+	if err != nil || !ok {
+		return err
+	}
+	fields := Fields{}
+	for ours, text := range change.Fields {
+		path, ok := p.paths[ours]
+		if !ok || strings.Contains(path, ".") {
+			return problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
+				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)
+		}
+		fields[path] = orNil(text)
+	}
+	return c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
 }
 
 // LogTasks writes completed Tasks by their key.

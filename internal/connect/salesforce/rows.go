@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 )
@@ -83,6 +84,41 @@ func (c *Client) Update(ctx context.Context, object, id string, fields Fields) e
 		return err
 	}
 	_, err = c.do(ctx, call{op: op, method: http.MethodPatch, path: "/sobjects/" + object + "/" + id, body: body, idempotent: true})
+	return err
+}
+
+// UpdateIfUnmodified changes fields of a record that was not changed after since.
+// One that was is a problem of kind precondition, and nothing is written.
+// Salesforce compares whole seconds (conditional request headers, REST API
+// guide), so the exact stamp is read first.
+func (c *Client) UpdateIfUnmodified(ctx context.Context, object, id string, fields Fields, since time.Time) error {
+	if err := checkRow(object, id); err != nil {
+		return err
+	}
+	op := "update " + object
+	body, err := encode(op, fields, "Id", "attributes")
+	if err != nil {
+		return err
+	}
+	have, err := c.Get(ctx, object, id, "SystemModstamp")
+	if err != nil {
+		return err
+	}
+	at, err := have.Time("SystemModstamp")
+	if err != nil {
+		return err
+	}
+	if at.Truncate(time.Millisecond).After(since.Truncate(time.Millisecond)) {
+		return problem.Precondition(object, id)
+	}
+	until := at.Truncate(time.Second)
+	_, err = c.do(ctx, call{
+		op: op, method: http.MethodPatch, path: "/sobjects/" + object + "/" + id, body: body, idempotent: true,
+		header: map[string]string{"If-Unmodified-Since": until.UTC().Format(http.TimeFormat)},
+	})
+	if r := problem.RemoteOf(err); r != nil && r.Status == http.StatusPreconditionFailed {
+		return problem.Precondition(object, id)
+	}
 	return err
 }
 

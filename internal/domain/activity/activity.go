@@ -96,7 +96,8 @@ func (s *Service) OnRegistration(ctx context.Context, tx *db.Tx, e registration.
 		ID: id.New("act"), OpportunityID: e.Registration.OpportunityID, Cloud: e.Registration.Cloud, Kind: e.Kind, Subject: e.Subject,
 		Body: e.Body, ActorKind: e.ActorKind, ActorName: e.ActorName, HappenedAt: tx.Now(), CRMState: CRMStatePending, CreatedAt: tx.Now(),
 	}
-	if e.Kind == "failed" {
+	switch e.Kind {
+	case "failed", "conflict", "replaced":
 		a.CRMState = CRMStateNone // our own trouble is no joint activity
 	}
 	a.CRMKey = a.ID

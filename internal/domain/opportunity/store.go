@@ -171,6 +171,12 @@ func ByID(ctx context.Context, q db.Queryer, opportunityID string) (Opportunity,
 	return o, err
 }
 
+// VersionOf gives the version of an opportunity, which any change of it or of what
+// belongs to it raises.
+func VersionOf(ctx context.Context, q db.Queryer, opportunityID string) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT version FROM opportunity WHERE id = ?`, opportunityID)
+}
+
 // ByCRMIDs gives the opportunities with these CRM ids, at most 500.
 func ByCRMIDs(ctx context.Context, q db.Queryer, crmIDs []string) ([]Opportunity, error) {
 	return db.Select[Opportunity](ctx, q, `SELECT * FROM opportunity WHERE crm_id IN (?)`, crmIDs)

@@ -128,6 +128,7 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 			return s.tellCRM(ctx, tx, r)
 		}
 		r.SolutionIDs, r.Payload, r.Reason, r.DueAt = strings.Join(d.Solutions, " "), string(payload), "", tx.Now()
+		r.Agreed.V, r.ComparedVersion = agreedOn(p.Ours(d)), d.Opportunity.Version
 		if r.CreateToken == "" {
 			r.CreateToken = newToken()
 		}
@@ -145,16 +146,25 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bo
 			return err
 		}
 		found, err := p.Find(ctx, d)
+		s.called(ctx, r, "Find", err, nil, nil)
 		if err != nil {
 			return &portalError{err}
 		}
 		if found != nil {
 			remote = *found
+			// It came from us, by an earlier payload: what differs now is our change.
+			theirs, err := p.Theirs(remote.Record)
+			if err != nil {
+				return &portalError{err}
+			}
+			r.Agreed.V = agreedOn(theirs)
 		}
 	}
 	if remote.ID == "" {
 		var err error
-		if remote, err = p.Create(ctx, json.RawMessage(r.Payload), r.CreateToken); err != nil {
+		remote, err = p.Create(ctx, json.RawMessage(r.Payload), r.CreateToken)
+		s.called(ctx, r, "Create", err, json.RawMessage(r.Payload), map[string]string{"id": remote.ID, "version": remote.Version})
+		if err != nil {
 			return &portalError{err}
 		}
 		if remote.ID == "" {
@@ -175,6 +185,15 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bo
 	})
 }
 
+// agreedOn gives the base of a record that holds exactly the values.
+func agreedOn(v Values) Agreed {
+	out := make(Agreed, len(v))
+	for path, value := range v {
+		out[path] = Pair{Ours: value, Theirs: value}
+	}
+	return out
+}
+
 // noAnswer is a portal's answer that lacks what it must have: the call may have
 // acted.
 func noAnswer(c cloud.Cloud, operation, text string) error {
@@ -189,7 +208,9 @@ func (s *Service) tellCRM(ctx context.Context, tx *db.Tx, r *Registration) error
 
 func (s *Service) associate(ctx context.Context, p Portal, r *Registration) error {
 	for _, solution := range r.Solutions() {
-		if err := p.Associate(ctx, r.RemoteID, solution); err != nil {
+		err := p.Associate(ctx, r.RemoteID, solution)
+		s.called(ctx, r, "Associate", err, map[string]string{"solution": solution}, nil)
+		if err != nil {
 			return &portalError{err}
 		}
 	}
@@ -204,6 +225,7 @@ func (s *Service) associate(ctx context.Context, p Portal, r *Registration) erro
 
 func (s *Service) submit(ctx context.Context, p Portal, r *Registration) error {
 	task, err := p.Submit(ctx, r.RemoteID, r.SubmitToken)
+	s.called(ctx, r, "Submit", err, nil, task)
 	if err != nil {
 		return &portalError{err}
 	}
@@ -224,6 +246,7 @@ var errTaskFailed = errors.New("the submission failed")
 
 func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
 	task, err := p.TaskStatus(ctx, r.SubmitTaskID)
+	s.called(ctx, r, "TaskStatus", err, nil, task)
 	if err != nil {
 		return &portalError{err}
 	}
@@ -238,6 +261,7 @@ func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
 		})
 	}
 	remote, err := p.Read(ctx, r.RemoteID)
+	s.called(ctx, r, "Read", err, nil, nil)
 	if err != nil {
 		return &portalError{err}
 	}
@@ -255,17 +279,11 @@ func (s *Service) await(ctx context.Context, p Portal, r *Registration) error {
 		if err := s.tellCRM(ctx, tx, r); err != nil {
 			return err
 		}
-		return s.observe(ctx, tx, r, remote)
+		if err := s.observe(ctx, tx, r, remote); err != nil {
+			return err
+		}
+		return s.mergeNow(ctx, tx, p, r)
 	})
-}
-
-// follow reads what the partner says now.
-func (s *Service) follow(ctx context.Context, p Portal, r *Registration) error {
-	remote, err := p.Read(ctx, r.RemoteID)
-	if err != nil {
-		return &portalError{err}
-	}
-	return s.save(ctx, r, func(tx *db.Tx) error { return s.observe(ctx, tx, r, remote) })
 }
 
 // observe takes the partner's word into r and tells of what is new. A state that
@@ -273,7 +291,7 @@ func (s *Service) follow(ctx context.Context, p Portal, r *Registration) error {
 func (s *Service) observe(ctx context.Context, tx *db.Tx, r *Registration, remote Remote) error {
 	before := *r
 	s.take(r, remote, tx.Now())
-	r.DueAt = tx.Now().Add(s.pace.Refresh)
+	r.PollAt = tx.Now().Add(s.pace.Refresh)
 	if remote.State != r.State && r.State.CanBecome(remote.State) {
 		if err := r.move(remote.State, tx.Now()); err != nil {
 			return err
@@ -287,8 +305,9 @@ func (s *Service) observe(ctx context.Context, tx *db.Tx, r *Registration, remot
 		}
 	}
 	if r.State == StateSubmitted || r.State == StateInReview {
-		r.DueAt = tx.Now().Add(s.pace.Review)
+		r.PollAt = tx.Now().Add(s.pace.Review)
 	}
+	r.DueAt = r.PollAt
 	if err := s.tellSellers(ctx, tx, before.Sellers, r); err != nil {
 		return err
 	}
@@ -397,12 +416,16 @@ func (s *Service) refused(ctx context.Context, r Registration, cause error) erro
 	if fresh.Version != r.Version {
 		return nil // it moved on: the next look decides
 	}
+	fresh.calls = r.calls
 	err = s.save(ctx, &fresh, func(tx *db.Tx) error {
 		r := &fresh
 		r.Attempts++
 		r.Error, r.ErrorCode = cut(cause.Error(), 100_000), "portal"
 		if remote := problem.RemoteOf(cause); remote != nil && remote.Code != "" {
 			r.ErrorCode = remote.Code
+		}
+		if r.RemoteID != "" {
+			r.PollAt = tx.Now() // look before the next try
 		}
 		retry := problem.RetryOf(cause)
 		if retry != problem.RetryHuman || problem.Is(cause, problem.KindNotFound) && r.Attempts < 5 {

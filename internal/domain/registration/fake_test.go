@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ type fault struct {
 // remoteRecord is what the partner's side holds of one deal.
 type remoteRecord struct {
 	id, crmID, status, stage, comment string
+	values                            Values
 	state                             State
 	version                           int
 	solutions                         []string
@@ -55,6 +57,7 @@ type partner struct {
 	trouble   func(op string) *fault // nil: none
 	onCheck   func(d Deal)
 	serial    int
+	began     time.Time // a record's version n was made n seconds after; zero: its versions say nothing of time
 }
 
 func newPartner() *partner {
@@ -112,7 +115,159 @@ func (p *partner) Check(d Deal) Findings {
 }
 
 func (p *partner) Payload(d Deal) (json.RawMessage, error) {
-	return json.Marshal(map[string]string{"crm_id": d.Opportunity.CRMID, "description": d.Opportunity.Description})
+	return json.Marshal(map[string]any{"crm_id": d.Opportunity.CRMID, "values": p.Ours(d)})
+}
+
+// The fields that the partner is kept true in: the first two can be written back.
+const (
+	pathText  = "Project.Text"
+	pathSteps = "Life.Steps"
+	pathStage = "Life.Stage"
+	pathClose = "Life.Close"
+)
+
+func (p *partner) Fields() []FieldInfo {
+	return []FieldInfo{
+		{Path: pathText, Label: "Text", Owner: OwnerAsk, Writes: "opportunity.description"},
+		{Path: pathSteps, Label: "Next steps", Owner: OwnerAsk, Writes: "opportunity.next_steps"},
+		{Path: pathStage, Label: "Stage", Owner: OwnerAsk},
+		{Path: pathClose, Label: "Close date", Owner: OwnerAsk},
+	}
+}
+
+func (p *partner) Ours(d Deal) Values {
+	out := Values{}
+	for path, text := range map[string]string{pathText: d.Opportunity.Description, pathSteps: d.Opportunity.NextSteps, pathStage: d.Opportunity.Stage, pathClose: string(d.Opportunity.CloseOn)} {
+		if text != "" {
+			out[path] = quoted(text)
+		}
+	}
+	return out
+}
+
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+type recordText struct {
+	ID     string `json:"id"`
+	At     string `json:"at"`
+	Values Values `json:"values"`
+}
+
+func (p *partner) Theirs(record json.RawMessage) (Values, error) {
+	var r recordText
+	err := json.Unmarshal(record, &r)
+	return r.Values, err
+}
+
+func (p *partner) ChangedAt(version string) time.Time {
+	n := 0
+	if _, err := fmt.Sscanf(version, "v%d", &n); err != nil || p.began.IsZero() {
+		return time.Time{}
+	}
+	return p.began.Add(time.Duration(n) * time.Second)
+}
+
+func (p *partner) Locked(status, _, path string) Lock {
+	switch {
+	case status == "Submitted" || status == "In review":
+		return Lock{Locked: true, Reason: "under review", Until: "until it is reviewed"}
+	case status == "Rejected":
+		return Lock{Locked: true, Reason: "rejected", Until: "for good", Final: true}
+	case status == "Approved" && path == pathText:
+		return Lock{Locked: true, Reason: "approved with it", Until: "for good", Final: true}
+	}
+	return Lock{}
+}
+
+func (p *partner) CheckChanges(_ Deal, _ json.RawMessage, changes Values) (Findings, error) {
+	if changes[pathSteps] == quoted("bad") {
+		return Findings{{Rule: "steps", Field: pathSteps, Severity: SeverityError, Message: "No bad steps", Mend: "Write good ones"}}, nil
+	}
+	return nil, nil
+}
+
+func (p *partner) Update(ctx context.Context, remoteID string, record json.RawMessage, changes Values) (out Remote, err error) {
+	var have recordText
+	if err := json.Unmarshal(record, &have); err != nil {
+		return out, err
+	}
+	err = p.call(ctx, "Update", func() error {
+		r, ok := p.records[remoteID]
+		switch {
+		case !ok:
+			return refusal("Update", "NotFound")
+		case have.At != fmt.Sprint("v", r.version):
+			return problem.Precondition("record", remoteID)
+		case changes[pathSteps] == quoted("refused"):
+			err := problem.FromRemote(problem.Remote{System: "aws", Operation: "Update", Code: "ValidationException", Retry: problem.RetryHuman}, "no", nil)
+			err.Fields = []problem.Field{{Field: pathSteps, Code: "invalid", Message: "the portal's own words"}}
+			return err
+		}
+		for path, v := range changes {
+			if p.Locked(r.status, r.stage, path).Locked {
+				return refusal("Update", "Locked")
+			}
+			r.set(path, v)
+		}
+		r.touch()
+		out = r.remote()
+		out.State, out.Sellers = "", nil
+		return nil
+	})
+	if err != nil {
+		out = Remote{}
+	}
+	return out, err
+}
+
+func (r *remoteRecord) set(path, v string) {
+	values := Values{}
+	for k, x := range r.values {
+		values[k] = x
+	}
+	values[path] = v
+	if v == "" {
+		delete(values, path)
+	}
+	r.values = values
+}
+
+func (p *partner) Changes(ctx context.Context, _ time.Time) iter.Seq2[RemoteChange, error] {
+	return func(yield func(RemoteChange, error) bool) {
+		var list []RemoteChange
+		err := p.call(ctx, "Changes", func() error {
+			for _, r := range p.records {
+				list = append(list, RemoteChange{RemoteID: r.id, Version: fmt.Sprint("v", r.version), Status: r.status, OurID: r.crmID})
+			}
+			return nil
+		})
+		if err != nil {
+			yield(RemoteChange{}, err)
+			return
+		}
+		for _, c := range list {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+// edit is a change that the partner makes to the only record.
+func (p *partner) edit(t *testing.T, path, text string) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.records {
+		r.set(path, quoted(text))
+		r.touch()
+	}
 }
 
 func (r *remoteRecord) touch() { r.version++ }
@@ -120,13 +275,24 @@ func (r *remoteRecord) touch() { r.version++ }
 func (r *remoteRecord) remote() Remote {
 	return Remote{
 		ID: r.id, Version: fmt.Sprint("v", r.version), Status: r.status, Stage: r.stage, State: r.state, ReviewComment: r.comment,
-		Record: json.RawMessage(`{"Id":"` + r.id + `"}`), Sellers: slices.Clone(r.sellers),
+		Record: r.text(), Sellers: slices.Clone(r.sellers),
 	}
+}
+
+func (r *remoteRecord) text() json.RawMessage {
+	b, err := json.Marshal(recordText{ID: r.id, At: fmt.Sprint("v", r.version), Values: r.values})
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func (p *partner) Create(ctx context.Context, payload json.RawMessage, token string) (out Remote, err error) {
 	err = p.call(ctx, "Create", func() error {
-		var in map[string]string
+		var in struct {
+			CRMID  string `json:"crm_id"`
+			Values Values `json:"values"`
+		}
 		if err := json.Unmarshal(payload, &in); err != nil {
 			return refusal("Create", "Malformed")
 		}
@@ -138,7 +304,7 @@ func (p *partner) Create(ctx context.Context, payload json.RawMessage, token str
 			return nil
 		}
 		p.serial++
-		r := &remoteRecord{id: fmt.Sprintf("O%d", p.serial), crmID: in["crm_id"], status: "Pending Submission", version: 1}
+		r := &remoteRecord{id: fmt.Sprintf("O%d", p.serial), crmID: in.CRMID, values: in.Values, status: "Pending Submission", version: 1}
 		p.records[r.id] = r
 		p.creates[token] = [2]string{string(payload), r.id}
 		out = Remote{ID: r.id, Version: "v1"}

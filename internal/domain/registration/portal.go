@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
@@ -182,10 +183,74 @@ type Portal interface {
 	// Read gives the record and what the partner says of it. A record that
 	// cannot be found is a problem of kind not_found.
 	Read(ctx context.Context, remoteID string) (Remote, error)
+	// Fields lists what is kept true in the portal after the registration.
+	Fields() []FieldInfo
+	// Ours gives the deal's values of Fields as the portal would be sent them.
+	Ours(d Deal) Values
+	// Theirs gives the record's values of Fields in the same form.
+	Theirs(record json.RawMessage) (Values, error)
+	// ChangedAt is when the portal last changed a record of that version; zero
+	// when the version does not say.
+	ChangedAt(version string) time.Time
+	// Locked says whether the portal takes a change of a field.
+	Locked(status, stage, path string) Lock
+	// CheckChanges says, without asking the portal, what it would refuse of the
+	// changes of a record.
+	CheckChanges(d Deal, record json.RawMessage, changes Values) (Findings, error)
+	// Update changes fields of the record, which is as it was last read; all that
+	// it holds beside them stays. The portal's refusal because the record changed
+	// meanwhile is a problem of kind precondition.
+	Update(ctx context.Context, remoteID string, record json.RawMessage, changes Values) (Remote, error)
+	// Changes lists, the oldest first, the records that changed since then.
+	Changes(ctx context.Context, since time.Time) iter.Seq2[RemoteChange, error]
 	// Compare lays our values beside the portal's. record may be empty.
 	Compare(d Deal, record json.RawMessage, status, stage string) []FieldPair
 	// Solutions lists what may be linked.
 	Solutions(ctx context.Context) ([]Solution, error)
+}
+
+// FieldInfo is a field of the portal's record that Tandem keeps true. Owner is who
+// wins unless the team's setting says otherwise. Writes names the opportunity's
+// field ("opportunity.next_steps") that the portal's value can be written back to
+// as it is; "" when there is none.
+type FieldInfo struct {
+	Path     string
+	Label    string
+	Group    string
+	CRMField string
+	Owner    Owner
+	Writes   string
+}
+
+// Lock says whether, why and until when a portal refuses the change of a field.
+// Final is for good.
+type Lock struct {
+	Locked bool
+	Reason string
+	Until  string
+	Final  bool
+}
+
+// RemoteChange is a line of a portal's list of changes. OurID is the
+// opportunity's CRM id as the portal has it, "" when it does not say.
+type RemoteChange struct {
+	RemoteID  string
+	Version   string
+	Status    string
+	Stage     string
+	OurID     string
+	Company   string
+	ChangedAt time.Time
+}
+
+// CRMChange is what a portal or a person changed in Tandem and Salesforce shall
+// have: our names of the opportunity's fields and their text. ReadAt is the
+// modification stamp of the record that the change was made on: a record that was
+// changed since is not written over.
+type CRMChange struct {
+	OpportunityCRMID string
+	Fields           map[string]string
+	ReadAt           time.Time
 }
 
 // CRMRecord is a registration as Salesforce keeps it (CoSell_Registration__c).
@@ -215,4 +280,7 @@ type CRMResult struct {
 // records; an error of the whole call means that nothing is known of any.
 type CRM interface {
 	UpsertRegistrations(ctx context.Context, records []CRMRecord) ([]CRMResult, error)
+	// UpdateOpportunity writes one change. A record that was changed since is a
+	// problem of kind precondition; nothing is written then.
+	UpdateOpportunity(ctx context.Context, c CRMChange) error
 }

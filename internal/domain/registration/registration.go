@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
 // State is where a registration stands in its life.
@@ -102,48 +103,64 @@ func (s State) CanBecome(next State) bool { return slices.Contains(moves[s], nex
 // Registration is one opportunity in one portal. RemoteStatus and RemoteStage
 // are the portal's words, verbatim; RemoteVersion is the portal's own lock (at
 // AWS the exact LastModifiedDate string). DueAt is when the engine looks at it
-// next; zero is never by itself.
+// next, PollAt when it asks the portal next; zero is never by itself. Agreed is the
+// base of the three-way merge. Outgoing, Held, Refused and Conflicts count the
+// fields that differ and are to be sent, wait for a lock, were refused, or wait for
+// a person; StaleSince is since when, zero when the portal knows all that we know.
+// Urgent says that a person waits for what is outgoing.
 type Registration struct {
-	ID              string      `db:"id" json:"id"`
-	OpportunityID   string      `db:"opportunity_id" json:"opportunity_id"`
-	Cloud           cloud.Cloud `db:"cloud" json:"cloud"`
-	State           State       `db:"state" json:"state"`
-	Reason          string      `db:"reason" json:"reason"`
-	RemoteID        string      `db:"remote_id" json:"remote_id"`
-	RemoteVersion   string      `db:"remote_version" json:"remote_version"`
-	RemoteStatus    string      `db:"remote_status" json:"remote_status"`
-	RemoteStage     string      `db:"remote_stage" json:"remote_stage"`
-	RemoteURL       string      `db:"remote_url" json:"remote_url"`
-	ReviewComment   string      `db:"review_comment" json:"review_comment"`
-	EngagementID    string      `db:"engagement_id" json:"engagement_id"`
-	Sellers         Sellers     `db:"sellers" json:"sellers"`
-	Motion          string      `db:"motion" json:"motion"`
-	CreateToken     string      `db:"create_token" json:"-"`
-	SubmitToken     string      `db:"submit_token" json:"-"`
-	SubmitTaskID    string      `db:"submit_task_id" json:"submit_task_id"`
-	SolutionIDs     string      `db:"solution_ids" json:"solution_ids"`
-	Findings        Findings    `db:"findings" json:"findings"`
-	Blocking        int64       `db:"blocking" json:"blocking"`
-	Payload         string      `db:"payload" json:"-"`
-	RemoteRecord    string      `db:"remote_record" json:"-"`
-	RemoteSummary   string      `db:"remote_summary" json:"-"`
-	RemoteReadAt    time.Time   `db:"remote_read_at" json:"remote_read_at"`
-	CheckedVersion  int64       `db:"checked_version" json:"-"`
-	Error           string      `db:"error" json:"error"`
-	ErrorCode       string      `db:"error_code" json:"error_code"`
-	Attempts        int64       `db:"attempts" json:"attempts"`
-	DueAt           time.Time   `db:"due_at" json:"due_at"`
-	FailedFrom      State       `db:"failed_from" json:"failed_from"`
-	CRMDirty        bool        `db:"crm_dirty" json:"crm_dirty"`
-	CRMError        string      `db:"crm_error" json:"crm_error"`
-	CRMRowID        string      `db:"crm_row_id" json:"crm_row_id"`
-	CreatedRemoteAt time.Time   `db:"created_remote_at" json:"created_remote_at"`
-	SubmittedAt     time.Time   `db:"submitted_at" json:"submitted_at"`
-	DecidedAt       time.Time   `db:"decided_at" json:"decided_at"`
-	StateAt         time.Time   `db:"state_at" json:"state_at"`
-	CreatedAt       time.Time   `db:"created_at,insert" json:"created_at"`
-	UpdatedAt       time.Time   `db:"updated_at" json:"updated_at"`
-	Version         int64       `db:"version" json:"version"`
+	ID              string          `db:"id" json:"id"`
+	OpportunityID   string          `db:"opportunity_id" json:"opportunity_id"`
+	Cloud           cloud.Cloud     `db:"cloud" json:"cloud"`
+	State           State           `db:"state" json:"state"`
+	Reason          string          `db:"reason" json:"reason"`
+	RemoteID        string          `db:"remote_id" json:"remote_id"`
+	RemoteVersion   string          `db:"remote_version" json:"remote_version"`
+	RemoteStatus    string          `db:"remote_status" json:"remote_status"`
+	RemoteStage     string          `db:"remote_stage" json:"remote_stage"`
+	RemoteURL       string          `db:"remote_url" json:"remote_url"`
+	ReviewComment   string          `db:"review_comment" json:"review_comment"`
+	EngagementID    string          `db:"engagement_id" json:"engagement_id"`
+	Sellers         Sellers         `db:"sellers" json:"sellers"`
+	Motion          string          `db:"motion" json:"motion"`
+	CreateToken     string          `db:"create_token" json:"-"`
+	SubmitToken     string          `db:"submit_token" json:"-"`
+	SubmitTaskID    string          `db:"submit_task_id" json:"submit_task_id"`
+	SolutionIDs     string          `db:"solution_ids" json:"solution_ids"`
+	Findings        Findings        `db:"findings" json:"findings"`
+	Blocking        int64           `db:"blocking" json:"blocking"`
+	Payload         string          `db:"payload" json:"-"`
+	RemoteRecord    string          `db:"remote_record" json:"-"`
+	RemoteSummary   string          `db:"remote_summary" json:"-"`
+	RemoteReadAt    time.Time       `db:"remote_read_at" json:"remote_read_at"`
+	CheckedVersion  int64           `db:"checked_version" json:"-"`
+	Error           string          `db:"error" json:"error"`
+	ErrorCode       string          `db:"error_code" json:"error_code"`
+	Attempts        int64           `db:"attempts" json:"attempts"`
+	DueAt           time.Time       `db:"due_at" json:"due_at"`
+	PollAt          time.Time       `db:"poll_at" json:"poll_at"`
+	Agreed          db.JSON[Agreed] `db:"agreed" json:"-"`
+	ComparedVersion int64           `db:"compared_version" json:"-"`
+	Outgoing        int64           `db:"outgoing" json:"outgoing"`
+	Held            int64           `db:"held" json:"held"`
+	Refused         int64           `db:"refused" json:"refused"`
+	Conflicts       int64           `db:"conflicts" json:"conflicts"`
+	StaleSince      time.Time       `db:"stale_since" json:"stale_since"`
+	SentAt          time.Time       `db:"sent_at" json:"sent_at"`
+	Urgent          bool            `db:"urgent" json:"urgent"`
+	FailedFrom      State           `db:"failed_from" json:"failed_from"`
+	CRMDirty        bool            `db:"crm_dirty" json:"crm_dirty"`
+	CRMError        string          `db:"crm_error" json:"crm_error"`
+	CRMRowID        string          `db:"crm_row_id" json:"crm_row_id"`
+	CreatedRemoteAt time.Time       `db:"created_remote_at" json:"created_remote_at"`
+	SubmittedAt     time.Time       `db:"submitted_at" json:"submitted_at"`
+	DecidedAt       time.Time       `db:"decided_at" json:"decided_at"`
+	StateAt         time.Time       `db:"state_at" json:"state_at"`
+	CreatedAt       time.Time       `db:"created_at,insert" json:"created_at"`
+	UpdatedAt       time.Time       `db:"updated_at" json:"updated_at"`
+	Version         int64           `db:"version" json:"version"`
+
+	calls []Call // made since the row was stored
 }
 
 // Solutions gives the ids of the solutions to link.

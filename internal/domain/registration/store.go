@@ -40,7 +40,10 @@ func update(ctx context.Context, tx *db.Tx, r *Registration) error {
 	if problem.Is(err, problem.KindNotFound) {
 		err = problem.Precondition("registration", r.ID)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return insertCalls(ctx, tx, r)
 }
 
 // DueIDs gives the registrations the engine should look at by now, the longest

@@ -25,6 +25,16 @@ type (
 	AdvanceArgs struct {
 		RegistrationID string `json:"registration_id" river:"unique"`
 	}
+	// UrgentArgs is AdvanceArgs for which a person waits: it has workers of its own.
+	UrgentArgs struct {
+		RegistrationID string `json:"registration_id" river:"unique"`
+	}
+	// ChangesArgs is the job that follows what changed in a cloud's portal; Full
+	// reads everything and reports how the two sides drifted apart.
+	ChangesArgs struct {
+		Cloud cloud.Cloud `json:"cloud" river:"unique"`
+		Full  bool        `json:"full" river:"unique"`
+	}
 	// SweepArgs is the job that finds what is due and lost its own job.
 	SweepArgs struct{}
 	// RefreshArgs is the job that asks the portals for health and solutions.
@@ -43,6 +53,12 @@ func (PushArgs) Kind() string { return "salesforce_push" }
 func (AdvanceArgs) Kind() string { return "registration_advance" }
 
 // Kind names the job.
+func (UrgentArgs) Kind() string { return "registration_urgent" }
+
+// Kind names the job.
+func (ChangesArgs) Kind() string { return "portal_changes" }
+
+// Kind names the job.
 func (SweepArgs) Kind() string { return "registration_sweep" }
 
 // Kind names the job.
@@ -53,6 +69,7 @@ func (DecideArgs) Kind() string { return "joint_decide" }
 
 var (
 	syncOnce = &river.InsertOpts{Queue: jobs.QueueSync, UniqueOpts: jobs.Once()}
+	urgent   = &river.InsertOpts{Queue: jobs.QueueUrgent, UniqueOpts: jobs.Once()}
 	anyOnce  = &river.InsertOpts{UniqueOpts: jobs.Once()}
 )
 
@@ -68,6 +85,10 @@ type Every struct {
 	Pull    time.Duration
 	Sweep   time.Duration
 	Refresh time.Duration
+	// Changes is how often a portal's list of changes is read; Full how often all
+	// of it is.
+	Changes time.Duration
+	Full    time.Duration
 	// PutOff is the longest that a job is put off when an outside system asks for
 	// patience; zero is as long as it asks.
 	PutOff time.Duration
@@ -90,12 +111,22 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	jobs.Add(r, pullTimeout, func(ctx context.Context, _ PullArgs) error { return every.patience(s.Pull(s.background(ctx))) })
 	jobs.Add(r, 10*time.Minute, func(ctx context.Context, _ PushArgs) error { return every.patience(s.Push(s.background(ctx))) })
 	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a AdvanceArgs) error { return s.Advance(ctx, a.RegistrationID) })
+	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a UrgentArgs) error {
+		return s.Advance(registration.WithUrgent(ctx), a.RegistrationID)
+	})
+	jobs.Add(r, time.Hour, func(ctx context.Context, a ChangesArgs) error { return every.patience(s.FollowChanges(ctx, a.Cloud, a.Full)) })
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
 		river.NewPeriodicJob(river.PeriodicInterval(every.Refresh), func() (river.JobArgs, *river.InsertOpts) { return RefreshArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
+	for _, p := range s.Portals {
+		for full, pause := range map[bool]time.Duration{false: every.Changes, true: every.Full} {
+			args := ChangesArgs{Cloud: p.Cloud(), Full: full}
+			periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(pause), func() (river.JobArgs, *river.InsertOpts) { return args, anyOnce }, nil))
+		}
 	}
 	if s.CRM != nil {
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(every.Pull),
@@ -115,6 +146,9 @@ func (s *Service) background(ctx context.Context) context.Context {
 // that wishes them.
 func (s *Service) Hook(client func() *jobs.Client) {
 	wake := func(ctx context.Context, tx *db.Tx, registrationID string) error {
+		if registration.Urgent(ctx) {
+			return client().Insert(ctx, tx, UrgentArgs{RegistrationID: registrationID}, urgent)
+		}
 		return client().Insert(ctx, tx, AdvanceArgs{RegistrationID: registrationID}, anyOnce)
 	}
 	write := func(ctx context.Context, tx *db.Tx) error {
@@ -124,6 +158,9 @@ func (s *Service) Hook(client func() *jobs.Client) {
 		return client().Insert(ctx, tx, PushArgs{}, syncOnce)
 	}
 	s.Registrations.Wake, s.Registrations.Write, s.Activities.Write = wake, write, write
+	s.Registrations.Look = func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error {
+		return client().Insert(ctx, tx, ChangesArgs{Cloud: c}, anyOnce)
+	}
 	s.Registrations.Happened = s.Activities.OnRegistration
 	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, DecideArgs{}, anyOnce)
@@ -192,7 +229,11 @@ func (s *Service) Waiting(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	pending, err := activity.CountPending(ctx, s.DB)
-	return dirty + pending, err
+	if err != nil {
+		return 0, err
+	}
+	edits, err := registration.CountPendingEdits(ctx, s.DB)
+	return dirty + pending + edits, err
 }
 
 // Settled reports whether nothing is left that the flows could do now: no job

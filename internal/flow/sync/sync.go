@@ -113,7 +113,10 @@ func (s *Service) Push(ctx context.Context) error {
 	if s.CRM == nil {
 		return ErrNotConnected
 	}
-	err := s.pushRegistrations(ctx)
+	err := s.pushEdits(ctx)
+	if err == nil {
+		err = s.pushRegistrations(ctx)
+	}
 	if err == nil {
 		err = s.pushActivities(ctx)
 	}
@@ -127,6 +130,30 @@ func (s *Service) Push(ctx context.Context) error {
 }
 
 const pushBatch = 200
+
+// pushEdits writes what people and portals changed to the opportunities. One that
+// changed in Salesforce meanwhile is left to the next read, which merges it.
+func (s *Service) pushEdits(ctx context.Context) error {
+	changes, edits, err := s.Registrations.PendingCRM(ctx, pushBatch)
+	if err != nil {
+		return err
+	}
+	var passed error
+	for i, c := range changes {
+		err := s.CRM.UpdateOpportunity(ctx, c)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if serr := s.Registrations.WrittenCRM(ctx, edits[i], err); serr != nil {
+			return serr
+		}
+		if err != nil && !problem.Is(err, problem.KindPrecondition) && problem.RetryOf(err) != problem.RetryHuman {
+			passed = err
+			break
+		}
+	}
+	return passed
+}
 
 func (s *Service) pushRegistrations(ctx context.Context) error {
 	for {
@@ -229,6 +256,18 @@ func (s *Service) ReportUsage(ctx context.Context) error {
 		if err := s.Connections.Usage(ctx, string(p.Cloud()), p.Usage()); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// FollowChanges reads what changed in a cloud's portal, and has it followed.
+func (s *Service) FollowChanges(ctx context.Context, c cloud.Cloud, full bool) error {
+	rep, err := s.Registrations.FollowChanges(ctx, c, full)
+	if err != nil {
+		return err
+	}
+	if n := len(rep.Missing) + len(rep.Unknown) + len(rep.Duplicates); n > 0 && full {
+		s.Log.InfoContext(ctx, "the portal's records and ours differ", "cloud", c, "missing", len(rep.Missing), "unknown", len(rep.Unknown), "duplicates", len(rep.Duplicates))
 	}
 	return nil
 }

@@ -106,6 +106,7 @@ const (
 	ActionSync           Action = "sync"            // start a sync run
 	ActionMarkJoint      Action = "mark_joint"      // say that an opportunity is joint, or is not
 	ActionRegister       Action = "register"        // check, register and resubmit an opportunity
+	ActionUpdate         Action = "update"          // change a registered opportunity in the portal, settle a conflict
 	ActionRetryJob       Action = "retry_job"       // retry or cancel a job
 	ActionSaveView       Action = "save_view"       // keep a view of a list
 	ActionChangeSettings Action = "change_settings" // change the rules of the team
@@ -212,6 +213,8 @@ func Words(a Action) string {
 		return "mark an opportunity as joint"
 	case ActionRegister:
 		return "register an opportunity"
+	case ActionUpdate:
+		return "change an opportunity in the partner's portal"
 	case ActionRetryJob:
 		return "retry or cancel a job"
 	case ActionSaveView:

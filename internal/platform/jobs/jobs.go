@@ -39,6 +39,7 @@ const (
 // Queue names; each has its own number of workers.
 const (
 	QueueDefault = "default" // registrations and everything else
+	QueueUrgent  = "urgent"  // what a person waits for
 	QueueSync    = "sync"    // the one reader of, and the one writer to, Salesforce
 )
 
@@ -156,7 +157,7 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 		SoftStopTimeout:             10 * time.Second,
 	}
 	if cfg.Work {
-		rc.Queues = map[string]river.QueueConfig{QueueDefault: {MaxWorkers: workers}, QueueSync: {MaxWorkers: 2}}
+		rc.Queues = map[string]river.QueueConfig{QueueDefault: {MaxWorkers: workers}, QueueSync: {MaxWorkers: 2}, QueueUrgent: {MaxWorkers: 4}}
 		rc.PeriodicJobs = cfg.Periodic
 	}
 	if cfg.Registry != nil {

@@ -1,0 +1,291 @@
+package registration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/audit"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+	"github.com/tandem-cosell/tandem/internal/platform/setting"
+)
+
+// Choice is how a person settles a conflict.
+type Choice string
+
+// The choices.
+const (
+	ChoiceOurs   Choice = "ours"   // ours goes to the portal
+	ChoiceTheirs Choice = "theirs" // the portal's is taken over
+	ChoiceEdit   Choice = "edit"   // a third value goes to both
+	ChoiceBoth   Choice = "both"   // each side keeps its own, until one changes
+)
+
+// Settle decides a conflict and remembers the decision in the audit log. ours and
+// theirs are the values that the person saw: another value by now is a problem of
+// kind precondition. value is for ChoiceEdit. Needs update.
+func (s *Service) Settle(ctx context.Context, registrationID, path string, choice Choice, ours, theirs, value string) (Registration, error) {
+	return s.edit(ctx, registrationID, "registration.settle", map[string]any{"path": path, "choice": choice, "ours": ours, "theirs": theirs, "value": value},
+		func(tx *db.Tx, p Portal, m *merging) error {
+			i := slices.IndexFunc(m.before, func(f Field) bool { return f.Path == path && f.Status == FieldConflict })
+			if i < 0 {
+				return problem.NotFound("conflict", path)
+			}
+			f := m.before[i]
+			if f.Ours != ours || f.Theirs != theirs {
+				return problem.Precondition("conflict", path)
+			}
+			switch choice {
+			case ChoiceOurs: // what the portal holds is settled: ours is the only change
+				m.reg.Agreed.V[path] = Pair{Ours: theirs, Theirs: theirs}
+			case ChoiceTheirs:
+				m.reg.Agreed.V[path] = Pair{Ours: ours, Theirs: ours}
+			case ChoiceBoth:
+				m.reg.Agreed.V[path] = Pair{Ours: ours, Theirs: theirs}
+			case ChoiceEdit:
+				m.reg.Agreed.V[path] = Pair{Ours: theirs, Theirs: theirs}
+				return s.put(ctx, tx, p, m, path, value)
+			default:
+				return problem.Invalid("choice", "unknown_choice", "Use ours, theirs, both or edit")
+			}
+			return nil
+		})
+}
+
+// Put sets a field's value in the portal, and in Salesforce where it has the
+// field. value is JSON, "" for none. Needs update.
+func (s *Service) Put(ctx context.Context, registrationID string, values Values) (Registration, error) {
+	return s.edit(ctx, registrationID, "registration.edit", values, func(tx *db.Tx, p Portal, m *merging) error {
+		paths := make([]string, 0, len(values))
+		for path := range values {
+			paths = append(paths, path)
+		}
+		slices.Sort(paths)
+		for _, path := range paths {
+			if err := s.put(ctx, tx, p, m, path, values[path]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) put(ctx context.Context, tx *db.Tx, p Portal, m *merging, path, value string) error {
+	i := slices.IndexFunc(p.Fields(), func(f FieldInfo) bool { return f.Path == path })
+	if i < 0 {
+		return problem.Invalid(path, "unknown_field", fmt.Sprintf("%s has no field %s that Tandem keeps", m.reg.Cloud.Portal(), path))
+	}
+	info := p.Fields()[i]
+	value, err := canonical(value)
+	if err != nil {
+		return problem.Invalid(path, "malformed", "The value is no JSON: "+err.Error())
+	}
+	if lock := p.Locked(m.reg.RemoteStatus, m.reg.RemoteStage, path); lock.Locked && lock.Final {
+		return problem.Conflict("locked", fmt.Sprintf("%s cannot be changed any more: %s", info.Label, lock.Reason))
+	}
+	found, err := p.CheckChanges(m.deal, json.RawMessage(m.reg.RemoteRecord), Values{path: value})
+	if err != nil {
+		return err
+	}
+	var bad problem.List
+	for _, x := range found {
+		if x.Severity == SeverityError && within(x.Field, path) {
+			bad.Add(path, x.Rule, x.Message+". "+x.Mend)
+		}
+	}
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	actor, _ := authz.From(ctx)
+	mapped := p.Ours(m.deal)[path]
+	theirs, err := p.Theirs(json.RawMessage(m.reg.RemoteRecord))
+	if err != nil {
+		return err
+	}
+	m.edits = slices.DeleteFunc(m.edits, func(e Edit) bool { return e.Path == path })
+	if value == mapped {
+		return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+	}
+	e := Edit{
+		RegistrationID: m.reg.ID, Path: path, Value: value, Mapped: mapped, Theirs: theirs[path], CRMState: CRMNone,
+		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name, EditedAt: tx.Now(),
+	}
+	if _, text := textOf(value); info.Writes != "" && text {
+		e.CRMState = CRMPending
+	}
+	m.edits = append(m.edits, e)
+	return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+}
+
+// edit runs a person's change of a registration's fields: it is stored with its
+// audit entry, the merge is run anew, and what is outgoing goes before bulk work.
+func (s *Service) edit(ctx context.Context, registrationID, action string, detail any, change func(tx *db.Tx, p Portal, m *merging) error) (Registration, error) {
+	if err := authz.Require(ctx, authz.ActionUpdate); err != nil {
+		return Registration{}, err
+	}
+	var r Registration
+	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		var err error
+		if r, err = ByID(ctx, tx, registrationID); err != nil {
+			return err
+		}
+		p, ok := s.portals[r.Cloud]
+		if !ok {
+			return problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
+		}
+		if !s.follows(&r) || r.RemoteRecord == "" {
+			return problem.Conflict("not_in_portal", fmt.Sprintf("The deal is not in %s yet: change it in Salesforce", r.Cloud.Portal()))
+		}
+		if r.Agreed.V == nil {
+			r.Agreed.V = Agreed{}
+		}
+		m, err := s.gather(ctx, tx, p, &r)
+		if err != nil {
+			return err
+		}
+		if err := change(tx, p, &m); err != nil {
+			return err
+		}
+		if err := s.mergeNow(ctx, tx, p, &r); err != nil {
+			return err
+		}
+		r.Urgent, r.DueAt, r.ErrorCode, r.Error, r.Attempts = r.Outgoing > 0, tx.Now(), "", "", 0
+		if err := update(ctx, tx, &r); err != nil {
+			return err
+		}
+		if err := audit.Record(ctx, tx, action, r.ID, detail); err != nil {
+			return err
+		}
+		return s.wakeUrgently(ctx, tx, r.ID)
+	})
+	return r, err
+}
+
+func (s *Service) wakeUrgently(ctx context.Context, tx *db.Tx, registrationID string) error {
+	return s.Wake(WithUrgent(ctx), tx, registrationID)
+}
+
+// Resend tries the refused fields of a registration again, as after mending
+// something in the portal. Needs update.
+func (s *Service) Resend(ctx context.Context, registrationID string) (Registration, error) {
+	return s.edit(ctx, registrationID, "registration.resend", nil, func(tx *db.Tx, _ Portal, m *merging) error {
+		left := slices.DeleteFunc(m.before, func(f Field) bool { return f.Status == FieldRefused })
+		return replaceFields(ctx, tx, m.reg.ID, left)
+	})
+}
+
+// canonical gives JSON in the one form in which values are compared.
+func canonical(value string) (string, error) {
+	if value == "" || value == "null" || value == `""` {
+		return "", nil
+	}
+	var v any
+	if err := json.Unmarshal([]byte(value), &v); err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+func within(field, path string) bool {
+	return field == path || len(field) > len(path) && field[:len(path)] == path && (field[len(path)] == '.' || field[len(path)] == '[')
+}
+
+// Fields gives the fields of a registration that differ, its edits and its calls,
+// the newest first. Needs read.
+func (s *Service) Fields(ctx context.Context, registrationID string) ([]Field, []Edit, []Call, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, nil, nil, err
+	}
+	fields, err := fieldsOf(ctx, s.db, registrationID)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	edits, err := editsOf(ctx, s.db, registrationID)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	calls, err := callsOf(ctx, s.db, registrationID, keptCalls)
+	return fields, edits, calls, err
+}
+
+// Open gives the fields of a status over all registrations, the oldest first.
+// Needs read.
+func (s *Service) Open(ctx context.Context, status FieldStatus, limit int) ([]OpenField, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, err
+	}
+	return openFields(ctx, s.db, status, min(max(limit, 1), 500))
+}
+
+// FieldInfos gives the fields that a cloud's portal is kept true in. Needs read.
+func (s *Service) FieldInfos(ctx context.Context, c cloud.Cloud) ([]FieldInfo, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, err
+	}
+	p, ok := s.portals[c]
+	if !ok {
+		return nil, nil
+	}
+	return p.Fields(), nil
+}
+
+// Owners gives who wins each field, and the setting's version. Needs read.
+func (s *Service) Owners(ctx context.Context) (Owners, setting.Row, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, setting.Row{}, err
+	}
+	return setting.Load(ctx, s.db, OwnersSetting, Owners{})
+}
+
+// SetOwners changes who wins each field, and has every conflict merged anew. Needs
+// change_settings.
+func (s *Service) SetOwners(ctx context.Context, o Owners, version int64) error {
+	if err := authz.Require(ctx, authz.ActionChangeSettings); err != nil {
+		return err
+	}
+	var bad problem.List
+	for c, fields := range o {
+		p, ok := s.portals[c]
+		for path, owner := range fields {
+			switch {
+			case !owner.Valid():
+				bad.Add(path, "unknown_owner", fmt.Sprintf("%q is not one of ask, ours, theirs and newest", owner))
+			case ok && !slices.ContainsFunc(p.Fields(), func(f FieldInfo) bool { return f.Path == path }):
+				bad.Add(path, "unknown_field", fmt.Sprintf("%s has no field %s that Tandem keeps", c.Portal(), path))
+			}
+		}
+	}
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	actor, _ := authz.From(ctx)
+	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		if err := setting.Save(ctx, tx, OwnersSetting, o, version, actor.Name); err != nil {
+			return err
+		}
+		ids, err := mergeAnew(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, x := range ids {
+			if err := s.Wake(ctx, tx, x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Age is how old the portal's truth about r is; zero when it was never read.
+func (r *Registration) Age(now time.Time) time.Duration {
+	if r.RemoteReadAt.IsZero() {
+		return 0
+	}
+	return now.Sub(r.RemoteReadAt)
+}
