@@ -34,6 +34,7 @@ import (
 	"github.com/tandem-cosell/tandem/facts/awsselling"
 	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
 )
 
 // The catalogs of the service: real business, and AWS's own test catalog.
@@ -59,6 +60,9 @@ type Config struct {
 	Timeout          time.Duration     // of one attempt; 30 s by default
 	MaxAttempts      int               // of calls that may be repeated; 4 by default
 	BackOff          time.Duration     // before the second attempt, doubled each time; 500 ms by default
+	LongestWait      time.Duration     // for our own pace, before the call is given back; 15 s by default
+	// Sleep waits; nil is real time. A simulation sets it beside Clock.
+	Sleep func(context.Context, time.Duration) error
 }
 
 // LogValue keeps the credentials out of logs.
@@ -129,6 +133,13 @@ func New(cfg Config) (*Client, error) {
 	if cfg.BackOff <= 0 {
 		cfg.BackOff = 500 * time.Millisecond
 	}
+	if cfg.LongestWait <= 0 {
+		cfg.LongestWait = 15 * time.Second
+	}
+	pace := cfg.Clock
+	if cfg.Sleep == nil {
+		cfg.Sleep, pace = sleep, clock.System{}
+	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	w := newWire(awsselling.Model())
 	return &Client{
@@ -138,9 +149,9 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		agent:  userAgent(cfg.UserAgentCompany),
-		reads:  newClass(cfg.Limits.ReadsPerSecond, cfg.Limits.ReadsPerDay, cfg.Clock),
-		writes: newClass(cfg.Limits.WritesPerSecond, cfg.Limits.WritesPerDay, cfg.Clock),
-		sleep:  sleep,
+		reads:  newClass(cfg.Limits.ReadsPerSecond, cfg.Limits.ReadsPerDay, &cfg, pace),
+		writes: newClass(cfg.Limits.WritesPerSecond, cfg.Limits.WritesPerDay, &cfg, pace),
+		sleep:  cfg.Sleep,
 	}, nil
 }
 
@@ -163,9 +174,10 @@ func (c *Client) Catalog() string { return c.cfg.Catalog }
 
 // Usage says how much of the daily quotas this client used in the last 24 hours.
 func (c *Client) Usage() Usage {
-	reads, _ := c.reads.used()
-	writes, _ := c.writes.used()
-	return Usage{Reads: reads, Writes: writes, ReadsLimit: c.reads.perDay, WritesLimit: c.writes.perDay}
+	return Usage{
+		Reads: c.reads.calls(), Writes: c.writes.calls(), ReadsLimit: c.reads.perDay, WritesLimit: c.writes.perDay,
+		ReadsReserved: c.reads.reserved, WritesReserved: c.writes.reserved,
+	}
 }
 
 // Call makes any of the service's 45 operations. in is what encodes to the
@@ -258,13 +270,16 @@ func (c *Client) encode(op awsselling.Operation, in any) (map[string]any, error)
 
 // attempt sends the call once.
 func (c *Client) attempt(ctx context.Context, op awsselling.Operation, value map[string]any, class *class, out any) *problem.Error {
-	refill, err := class.take(ctx)
-	if err != nil {
+	refused, err := class.take(ctx, registration.Urgent(ctx))
+	switch {
+	case err != nil:
 		return interrupted(op.Name, err)
-	}
-	if refill > 0 {
-		r := problem.Remote{System: System, Operation: op.Name, Code: CodeDailyQuota, Retry: problem.RetryLater, RetryAfter: refill}
-		return problem.FromRemote(r, fmt.Sprintf("The %d calls that AWS allows in 24 hours are used up", class.perDay), nil)
+	case refused != nil && refused.daily:
+		r := problem.Remote{System: System, Operation: op.Name, Code: CodeDailyQuota, Retry: problem.RetryLater, RetryAfter: refused.again}
+		return problem.FromRemote(r, fmt.Sprintf("Of the %d calls that AWS allows in 24 hours, none is left for this", class.perDay), nil)
+	case refused != nil:
+		r := problem.Remote{System: System, Operation: op.Name, Code: registration.CodeOwnPace, Retry: problem.RetryLater, RetryAfter: refused.again}
+		return problem.FromRemote(r, "Waits for its turn: AWS takes only so many calls a second", nil)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()

@@ -464,7 +464,7 @@ func TestUsageCountsTheRollingDayAndTheQuotaStopsCalls(t *testing.T) {
 	if _, err := c.ListSolutions(t.Context(), &ListSolutionsInput{}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Usage{Reads: 1, Writes: 2, ReadsLimit: 100_000, WritesLimit: 2}, c.Usage()); diff != "" {
+	if diff := cmp.Diff(Usage{Reads: 1, Writes: 2, ReadsLimit: 100_000, WritesLimit: 2, ReadsReserved: 5_000}, c.Usage()); diff != "" {
 		t.Error(diff)
 	}
 	now.Advance(23*time.Hour + time.Minute)
@@ -479,8 +479,8 @@ func TestUsageCountsTheRollingDayAndTheQuotaStopsCalls(t *testing.T) {
 func TestWritesKeepToTheRate(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(200, "{}"))
-	c := newClient(t, s.URL, func(cfg *Config) { cfg.Limits.WritesPerSecond = 1; cfg.Clock = clock.System{} })
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	c := newClient(t, s.URL, func(cfg *Config) { cfg.Limits.WritesPerSecond = 2; cfg.Clock = clock.System{} })
+	ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
 	defer cancel()
 	first := c.AssociateOpportunity(ctx, "O1", EntitySolution, "S-1")
 	second := c.AssociateOpportunity(ctx, "O1", EntitySolution, "S-2")

@@ -231,7 +231,7 @@ func (p *Portal) Ping(ctx context.Context) (string, error) {
 // Usage gives what we used of AWS's daily quotas.
 func (p *Portal) Usage() []connection.Usage {
 	u := p.client.Usage()
-	source := "counted by this process since it started"
+	source := "counted by Tandem; what other programs used is not known"
 	return []connection.Usage{
 		{Name: "Writes in 24 hours", Used: int64(u.Writes), Limit: int64(u.WritesLimit), Source: source},
 		{Name: "Reads in 24 hours", Used: int64(u.Reads), Limit: int64(u.ReadsLimit), Source: source},

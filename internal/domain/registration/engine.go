@@ -417,7 +417,14 @@ func (s *Service) refused(ctx context.Context, r Registration, cause error) erro
 		return nil // it moved on: the next look decides
 	}
 	fresh.calls = r.calls
-	err = s.save(ctx, &fresh, func(tx *db.Tx) error {
+	if remote := problem.RemoteOf(cause); remote != nil && remote.Code == CodeOwnPace {
+		fresh.calls = nil
+		return s.storeUnlessMoved(ctx, &fresh, func(tx *db.Tx) error {
+			fresh.DueAt = tx.Now().Add(max(remote.RetryAfter, time.Millisecond))
+			return nil
+		})
+	}
+	return s.storeUnlessMoved(ctx, &fresh, func(tx *db.Tx) error {
 		r := &fresh
 		r.Attempts++
 		r.Error, r.ErrorCode = cut(cause.Error(), 100_000), "portal"
@@ -453,8 +460,13 @@ func (s *Service) refused(ctx context.Context, r Registration, cause error) erro
 		}
 		return s.tellCRM(ctx, tx, r)
 	})
+}
+
+// storeUnlessMoved is save for what only matters if the row is as it was read.
+func (s *Service) storeUnlessMoved(ctx context.Context, r *Registration, edit func(tx *db.Tx) error) error {
+	err := s.save(ctx, r, edit)
 	if problem.Is(err, problem.KindPrecondition) {
-		return nil // likewise
+		return nil
 	}
 	return err
 }

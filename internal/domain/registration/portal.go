@@ -158,6 +158,11 @@ type Solution struct {
 	SeenAt   time.Time   `db:"seen_at" json:"seen_at"`
 }
 
+// CodeOwnPace is the code of a remote problem that says that a call was not sent,
+// because of the pace that the connector keeps to; RetryAfter says when to come
+// again. It is no failure.
+const CodeOwnPace = "own_pace"
+
 // Portal is a partner's portal. Errors are problem errors: kind remote with a
 // retry class; RetryUnsure when a write may have been done. Every call with a
 // token gives the same answer when it is repeated with the same token and
