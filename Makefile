@@ -14,7 +14,7 @@ PGTEMP := go run ./internal/platform/db/dbtest/pgtemp --
 TESTFLAGS ?=
 CLIENTS := e2e/clients/node_modules/.package-lock.json
 
-.PHONY: help build run demo test test-race e2e lint fmt gen check check-fmt check-gen check-vuln bench golden-update clean
+.PHONY: help build run demo sim test test-race e2e lint fmt gen check check-fmt check-gen check-vuln bench golden-update clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test-race: $(CLIENTS) ## the same under the race detector (needs a C compiler)
 
 e2e: $(CLIENTS) ## only the browser, command-line and client tests
 	$(PGTEMP) go test -timeout 20m -count=1 $(TESTFLAGS) ./e2e/...
+
+SEEDS ?= 300
+sim: ## play SEEDS=N seeds of the simulation of the registration engine
+	go run ./e2e/sim/cmd -seeds $(SEEDS)
 
 lint: ## golangci-lint (the first run builds it: some minutes)
 	go vet ./...

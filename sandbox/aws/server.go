@@ -29,6 +29,7 @@ const maxBody = 1 << 20
 type Options struct {
 	StatePath       string // journal file; "" keeps state in memory only
 	Clock           *kit.Clock
+	MachineTime     func() time.Time // what signatures and the quotas of a second go by; time.Now when nil
 	Logger          *slog.Logger
 	AccessKeyID     string // generated when empty
 	SecretAccessKey string // generated when empty
@@ -83,6 +84,9 @@ func New(opt Options) (*Server, error) {
 	if opt.Faults == nil {
 		opt.Faults = kit.NewFaults()
 	}
+	if opt.MachineTime == nil {
+		opt.MachineTime = time.Now
+	}
 	setDefault(&opt.Region, "us-east-1")
 	setDefault(&opt.AccountID, "123456789012")
 	setDefault(&opt.CompanyName, "Tandem Demo Partner")
@@ -99,7 +103,7 @@ func New(opt Options) (*Server, error) {
 	if s.facts, err = loadFacts(); err != nil {
 		return nil, err
 	}
-	s.signer = signer{opt.AccessKeyID, opt.SecretAccessKey, opt.Region, s.model.SigningName, time.Now}
+	s.signer = signer{opt.AccessKeyID, opt.SecretAccessKey, opt.Region, s.model.SigningName, opt.MachineTime}
 	if s.journal, err = kit.OpenJournal(opt.StatePath); err != nil {
 		return nil, fmt.Errorf("aws sandbox: %w", err)
 	}
@@ -284,7 +288,7 @@ func (s *Server) answer(r *http.Request, operation string, body []byte, trouble 
 	case kit.FaultError:
 		return s.refuse(internal())
 	}
-	if f := s.meter.take(op, time.Now(), s.opt.Clock.Now()); f != nil {
+	if f := s.meter.take(op, s.opt.MachineTime(), s.opt.Clock.Now()); f != nil {
 		return s.refuse(f)
 	}
 	in, errs, err := s.validator.decode(op, body)

@@ -61,7 +61,9 @@ type Config struct {
 	MaxAttempts      int               // of calls that may be repeated; 4 by default
 	BackOff          time.Duration     // before the second attempt, doubled each time; 500 ms by default
 	LongestWait      time.Duration     // for our own pace, before the call is given back; 15 s by default
-	// Sleep waits; nil is real time. A simulation sets it beside Clock.
+	// Pace is the clock of the seconds, and Sleep waits by it; nil is the machine's,
+	// whatever is done to its time of day. A simulation sets both.
+	Pace  clock.Clock
 	Sleep func(context.Context, time.Duration) error
 }
 
@@ -136,9 +138,11 @@ func New(cfg Config) (*Client, error) {
 	if cfg.LongestWait <= 0 {
 		cfg.LongestWait = 15 * time.Second
 	}
-	pace := cfg.Clock
 	if cfg.Sleep == nil {
-		cfg.Sleep, pace = sleep, clock.System{}
+		cfg.Sleep = sleep
+	}
+	if cfg.Pace == nil {
+		cfg.Pace = steady{time.Now()}
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	w := newWire(awsselling.Model())
@@ -149,8 +153,8 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		agent:  userAgent(cfg.UserAgentCompany),
-		reads:  newClass(cfg.Limits.ReadsPerSecond, cfg.Limits.ReadsPerDay, &cfg, pace),
-		writes: newClass(cfg.Limits.WritesPerSecond, cfg.Limits.WritesPerDay, &cfg, pace),
+		reads:  newClass(cfg.Limits.ReadsPerSecond, cfg.Limits.ReadsPerDay, &cfg),
+		writes: newClass(cfg.Limits.WritesPerSecond, cfg.Limits.WritesPerDay, &cfg),
 		sleep:  cfg.Sleep,
 	}, nil
 }

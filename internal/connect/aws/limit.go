@@ -78,6 +78,12 @@ type class struct {
 	minutes [dayMinutes]minute
 }
 
+// steady is the machine's clock without the jumps of its time of day.
+type steady struct{ began time.Time }
+
+// Now gives the time that has passed on top of when it began.
+func (s steady) Now() time.Time { return s.began.Round(0).Add(time.Since(s.began)) }
+
 // minute is how many calls were made in a minute since 1970.
 type minute struct {
 	Minute int64 `json:"m"`
@@ -86,10 +92,10 @@ type minute struct {
 
 const dayMinutes = 24 * 60
 
-func newClass(perSecond float64, perDay int, cfg *Config, pace clock.Clock) *class {
+func newClass(perSecond float64, perDay int, cfg *Config) *class {
 	return &class{
 		perSecond: perSecond, perDay: perDay, reserved: int(float64(perDay) * cfg.Limits.Reserved),
-		clock: cfg.Clock, pace: pace, sleep: cfg.Sleep, longest: cfg.LongestWait, filled: pace.Now(),
+		clock: cfg.Clock, pace: cfg.Pace, sleep: cfg.Sleep, longest: cfg.LongestWait, filled: cfg.Pace.Now(),
 	}
 }
 

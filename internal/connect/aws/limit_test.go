@@ -12,11 +12,11 @@ import (
 // paced is a class on a clock that sleeping moves.
 func paced(perSecond float64, perDay int, longest time.Duration) (*class, *clock.Fake) {
 	now := clock.NewFake(testNow)
-	cfg := &Config{Clock: now, LongestWait: longest, Limits: Limits{Reserved: 0.05}, Sleep: func(_ context.Context, d time.Duration) error {
+	cfg := &Config{Clock: now, Pace: now, LongestWait: longest, Limits: Limits{Reserved: 0.05}, Sleep: func(_ context.Context, d time.Duration) error {
 		now.Advance(d)
 		return nil
 	}}
-	return newClass(perSecond, perDay, cfg, now), now
+	return newClass(perSecond, perDay, cfg), now
 }
 
 func TestCallsNeverExceedTheRateFromTheFirstSecondOn(t *testing.T) {
@@ -126,8 +126,8 @@ func TestAClockSetBackDoesNotStopTheCalls(t *testing.T) {
 
 func TestManyCallersKeepToTheRate(t *testing.T) {
 	t.Parallel()
-	cfg := &Config{Clock: clock.System{}, LongestWait: time.Minute, Limits: Limits{Reserved: 0.05}, Sleep: sleep}
-	c := newClass(100, 10_000, cfg, clock.System{})
+	cfg := &Config{Clock: clock.System{}, Pace: steady{time.Now()}, LongestWait: time.Minute, Limits: Limits{Reserved: 0.05}, Sleep: sleep}
+	c := newClass(100, 10_000, cfg)
 	began := time.Now()
 	var wg sync.WaitGroup
 	for i := range 12 {

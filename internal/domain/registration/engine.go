@@ -128,7 +128,10 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 			return s.tellCRM(ctx, tx, r)
 		}
 		r.SolutionIDs, r.Payload, r.Reason, r.DueAt = strings.Join(d.Solutions, " "), string(payload), "", tx.Now()
-		r.Agreed.V, r.ComparedVersion = agreedOn(p.Ours(d)), d.Opportunity.Version
+		r.ComparedVersion = d.Opportunity.Version
+		if r.CreateToken == "" { // else an earlier payload may have been taken: that is the base
+			r.Agreed.V = agreedOn(p.Ours(d))
+		}
 		if r.CreateToken == "" {
 			r.CreateToken = newToken()
 		}
@@ -152,12 +155,6 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bo
 		}
 		if found != nil {
 			remote = *found
-			// It came from us, by an earlier payload: what differs now is our change.
-			theirs, err := p.Theirs(remote.Record)
-			if err != nil {
-				return &portalError{err}
-			}
-			r.Agreed.V = agreedOn(theirs)
 		}
 	}
 	if remote.ID == "" {
@@ -170,6 +167,11 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bo
 		if remote.ID == "" {
 			return &portalError{noAnswer(r.Cloud, "create", "gave no id for the record")}
 		}
+		sent, err := p.Theirs(json.RawMessage(r.Payload))
+		if err != nil {
+			return err
+		}
+		r.Agreed.V = agreedOn(sent)
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error {
 		s.take(r, remote, tx.Now())

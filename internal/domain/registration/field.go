@@ -72,19 +72,24 @@ const (
 // Edit is a value of a field that did not come from Salesforce: a person's, or
 // the portal's that was taken over. It stands in for the deal's own value until
 // Salesforce holds it too, or until Salesforce's is changed after it. Mapped and
-// Theirs are what Salesforce and the portal held when it was made.
+// Theirs are what Salesforce and the portal held when it was made; MadeOn is the
+// modification stamp of Salesforce's record that was last seen to hold Mapped. Echoes
+// are the values of edits that this one replaced and that may have been written to
+// Salesforce: read back, they are no change of Salesforce's.
 type Edit struct {
-	RegistrationID string     `db:"registration_id" json:"registration_id"`
-	Path           string     `db:"path" json:"path"`
-	Value          string     `db:"value" json:"value"`
-	Mapped         string     `db:"mapped" json:"mapped"`
-	Theirs         string     `db:"theirs" json:"theirs"`
-	CRMState       CRMState   `db:"crm_state" json:"crm_state"`
-	CRMError       string     `db:"crm_error" json:"crm_error"`
-	ActorKind      authz.Kind `db:"actor_kind" json:"actor_kind"`
-	ActorID        string     `db:"actor_id" json:"actor_id"`
-	ActorName      string     `db:"actor_name" json:"actor_name"`
-	EditedAt       time.Time  `db:"edited_at" json:"edited_at"`
+	RegistrationID string            `db:"registration_id" json:"registration_id"`
+	Path           string            `db:"path" json:"path"`
+	Value          string            `db:"value" json:"value"`
+	Mapped         string            `db:"mapped" json:"mapped"`
+	Theirs         string            `db:"theirs" json:"theirs"`
+	CRMState       CRMState          `db:"crm_state" json:"crm_state"`
+	CRMError       string            `db:"crm_error" json:"crm_error"`
+	ActorKind      authz.Kind        `db:"actor_kind" json:"actor_kind"`
+	ActorID        string            `db:"actor_id" json:"actor_id"`
+	ActorName      string            `db:"actor_name" json:"actor_name"`
+	EditedAt       time.Time         `db:"edited_at" json:"edited_at"`
+	MadeOn         time.Time         `db:"made_on" json:"-"`
+	Echoes         db.JSON[[]string] `db:"echoes" json:"-"`
 }
 
 // OwnersSetting is the name under which the owners of the fields are kept.
@@ -214,10 +219,12 @@ func (m *merging) field(out *outlook, f FieldInfo, mapped, theirs string, theirs
 // so that the two have to be merged anew.
 func (m *merging) edit(out *outlook, f FieldInfo, e Edit, mapped string) (kept *Edit, overtaken bool) {
 	switch {
-	case mapped == e.Value: // Salesforce holds it
+	case mapped == e.Value && (e.CRMState != CRMPending || len(e.Echoes.V) == 0): // Salesforce holds it
 		out.dropped = append(out.dropped, e)
 		return nil, false
-	case mapped == e.Mapped:
+	case mapped == e.Mapped || slices.Contains(e.Echoes.V, mapped):
+		e.Mapped = mapped
+		e.MadeOn = m.deal.Opportunity.CRMModstamp
 		out.edits = append(out.edits, e)
 		return &e, false
 	case e.ActorKind == authz.KindPortal && e.CRMState == CRMPending:
@@ -225,7 +232,7 @@ func (m *merging) edit(out *outlook, f FieldInfo, e Edit, mapped string) (kept *
 		return nil, true
 	case e.CRMState == CRMPending && e.EditedAt.After(m.deal.Opportunity.CRMModstamp):
 		out.lost = append(out.lost, fmt.Sprintf("%s: %s's later edit to %s stands in place of Salesforce's %s", f.Label, e.ActorName, plain(e.Value), plain(mapped)))
-		e.Mapped = mapped
+		e.Mapped, e.MadeOn = mapped, m.deal.Opportunity.CRMModstamp
 		out.edits = append(out.edits, e)
 		return &e, false
 	}
@@ -256,13 +263,30 @@ func (m *merging) take(out *outlook, f FieldInfo, base *Pair, mapped, ours, thei
 	}
 	e := Edit{
 		RegistrationID: m.reg.ID, Path: f.Path, Value: theirs, Mapped: mapped, CRMState: CRMPending,
-		ActorKind: authz.KindPortal, ActorName: m.reg.Cloud.Portal(), EditedAt: m.now,
+		ActorKind: authz.KindPortal, ActorName: m.reg.Cloud.Portal(), EditedAt: m.now, MadeOn: m.deal.Opportunity.CRMModstamp,
 	}
 	if base != nil {
 		e.Theirs = base.Theirs
 	}
+	e.echo(m.edits)
 	out.edits = append(out.edits, e)
 }
+
+// echo takes over what an edit of the same field that e replaces may have written
+// to Salesforce.
+func (e *Edit) echo(before []Edit) {
+	for _, b := range before {
+		if b.Path == e.Path && b.CRMState != CRMNone {
+			e.Echoes.V = append(slices.Clone(b.Echoes.V), b.Value)
+		}
+	}
+	if n := len(e.Echoes.V); n > maxEchoes {
+		e.Echoes.V = e.Echoes.V[n-maxEchoes:]
+	}
+}
+
+// maxEchoes bounds how many values of replaced edits are remembered.
+const maxEchoes = 20
 
 // check marks what the portal would refuse.
 func (m *merging) check(out *outlook, record json.RawMessage) error {

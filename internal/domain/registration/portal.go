@@ -192,7 +192,8 @@ type Portal interface {
 	Fields() []FieldInfo
 	// Ours gives the deal's values of Fields as the portal would be sent them.
 	Ours(d Deal) Values
-	// Theirs gives the record's values of Fields in the same form.
+	// Theirs gives the values of Fields, in the same form, of a record or of a
+	// payload that Payload made.
 	Theirs(record json.RawMessage) (Values, error)
 	// ChangedAt is when the portal last changed a record of that version; zero
 	// when the version does not say.

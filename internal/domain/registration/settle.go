@@ -107,17 +107,19 @@ func (s *Service) put(ctx context.Context, tx *db.Tx, p Portal, m *merging, path
 	if err != nil {
 		return err
 	}
+	before := slices.Clone(m.edits)
 	m.edits = slices.DeleteFunc(m.edits, func(e Edit) bool { return e.Path == path })
-	if value == mapped {
-		return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+	if value == mapped && len(before) == len(m.edits) {
+		return nil
 	}
 	e := Edit{
 		RegistrationID: m.reg.ID, Path: path, Value: value, Mapped: mapped, Theirs: theirs[path], CRMState: CRMNone,
-		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name, EditedAt: tx.Now(),
+		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name, EditedAt: tx.Now(), MadeOn: m.deal.Opportunity.CRMModstamp,
 	}
 	if _, text := textOf(value); info.Writes != "" && text {
 		e.CRMState = CRMPending
 	}
+	e.echo(before)
 	m.edits = append(m.edits, e)
 	return replaceEdits(ctx, tx, m.reg.ID, m.edits)
 }
@@ -143,6 +145,10 @@ func (s *Service) edit(ctx context.Context, registrationID, action string, detai
 		}
 		if r.Agreed.V == nil {
 			r.Agreed.V = Agreed{}
+		}
+		// What changed before the person did is merged before.
+		if err := s.mergeNow(ctx, tx, p, &r); err != nil {
+			return err
 		}
 		m, err := s.gather(ctx, tx, p, &r)
 		if err != nil {

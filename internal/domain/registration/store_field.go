@@ -32,17 +32,15 @@ func replaceEdits(ctx context.Context, tx *db.Tx, registrationID string, list []
 	return db.InsertMany(ctx, tx, "registration_edit", list)
 }
 
-// pendingEdit is an edit that Salesforce shall have, with the record it was made
-// on.
+// pendingEdit is an edit that Salesforce shall have, with the record that it goes to.
 type pendingEdit struct {
 	Edit
 	Cloud            cloud.Cloud `db:"cloud"`
 	OpportunityCRMID string      `db:"opportunity_crm_id"`
-	CRMModstamp      time.Time   `db:"crm_modstamp"`
 }
 
 func pendingEdits(ctx context.Context, q db.Queryer, limit int) ([]pendingEdit, error) {
-	return db.Select[pendingEdit](ctx, q, `SELECT e.*, r.cloud, o.crm_id AS opportunity_crm_id, o.crm_modstamp FROM registration_edit e
+	return db.Select[pendingEdit](ctx, q, `SELECT e.*, r.cloud, o.crm_id AS opportunity_crm_id FROM registration_edit e
 		JOIN registration r ON r.id = e.registration_id JOIN opportunity o ON o.id = r.opportunity_id
 		WHERE e.crm_state = 'pending' ORDER BY o.crm_id, e.path LIMIT ?`, limit)
 }

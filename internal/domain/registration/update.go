@@ -269,10 +269,13 @@ func (s *Service) PendingCRM(ctx context.Context, limit int) ([]CRMChange, [][]E
 			continue
 		}
 		if n := len(changes); n == 0 || changes[n-1].OpportunityCRMID != row.OpportunityCRMID {
-			changes = append(changes, CRMChange{OpportunityCRMID: row.OpportunityCRMID, Fields: map[string]string{}, ReadAt: row.CRMModstamp})
+			changes = append(changes, CRMChange{OpportunityCRMID: row.OpportunityCRMID, Fields: map[string]string{}, ReadAt: row.MadeOn})
 			edits = append(edits, nil)
 		}
 		n := len(changes) - 1
+		if row.MadeOn.Before(changes[n].ReadAt) {
+			changes[n].ReadAt = row.MadeOn
+		}
 		changes[n].Fields[field] = text
 		edits[n] = append(edits[n], row.Edit)
 	}

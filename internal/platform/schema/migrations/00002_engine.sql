@@ -44,6 +44,8 @@ CREATE TABLE registration_edit (
   actor_id text NOT NULL DEFAULT '',
   actor_name text NOT NULL DEFAULT '',
   edited_at timestamptz NOT NULL,
+  made_on timestamptz,
+  echoes text NOT NULL DEFAULT '[]',
   PRIMARY KEY (registration_id, path)
 );
 CREATE INDEX registration_edit_pending ON registration_edit (crm_state) WHERE crm_state = 'pending';
