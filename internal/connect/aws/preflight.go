@@ -34,6 +34,7 @@ type Finding struct {
 // CheckContext is what a check needs beside the opportunity.
 type CheckContext struct {
 	Submit             bool      // check for submission too; otherwise what submission needs is only a warning
+	Update             bool      // it is at AWS and is to be changed: what only a submission turns on does not count
 	Today              date.Date // for "not in the past"; no day: not checked
 	Solutions          []string  // solutions, Marketplace solutions and products that are or will be associated
 	ReviewStatus       string    // AWS's present review status; "" for an opportunity not yet created

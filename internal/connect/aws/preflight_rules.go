@@ -46,12 +46,12 @@ func (c *checker) state(o Opportunity) {
 	if !c.ctx.Submit {
 		return
 	}
-	switch c.ctx.ReviewStatus {
-	case "", ReviewPendingSubmission, ReviewActionRequired:
+	switch {
+	case c.ctx.Update, c.ctx.ReviewStatus == "", c.ctx.ReviewStatus == ReviewPendingSubmission, c.ctx.ReviewStatus == ReviewActionRequired:
 	default:
 		c.add(SeverityError, "already_submitted", "LifeCycle.ReviewStatus", c.ctx.ReviewStatus, sourceGuide, fmt.Sprintf("the opportunity is %q at AWS and cannot be submitted", c.ctx.ReviewStatus), "wait for AWS, or update the opportunity instead")
 	}
-	if o.LifeCycle.Stage == StageLaunched || o.LifeCycle.Stage == StageClosedLost {
+	if !c.ctx.Update && (o.LifeCycle.Stage == StageLaunched || o.LifeCycle.Stage == StageClosedLost) {
 		c.add(SeverityError, "closed_not_submittable", "LifeCycle.Stage", o.LifeCycle.Stage, sourceGuide, fmt.Sprintf("an opportunity in stage %q should not be submitted to AWS", o.LifeCycle.Stage), "register deals while they are open")
 	}
 	if len(o.PrimaryNeedsFromAws) == 0 && !c.ctx.VisibilityOnly {

@@ -145,7 +145,7 @@ func (p *Portal) judge(d registration.Deal, record json.RawMessage, changes regi
 	if o.RelatedEntityIdentifiers != nil && len(o.RelatedEntityIdentifiers.Solutions) > 0 {
 		solutions = o.RelatedEntityIdentifiers.Solutions
 	}
-	return Check(o, CheckContext{Submit: true, Today: d.Today, Solutions: solutions, VisibilityOnly: p.profile.Involvement == InvolvementVisibilityOnly}), nil
+	return Check(o, CheckContext{Submit: true, Update: true, Today: d.Today, Solutions: solutions, VisibilityOnly: p.profile.Involvement == InvolvementVisibilityOnly}), nil
 }
 
 // Update sends UpdateOpportunity with all that the record holds and the changes.
