@@ -83,8 +83,20 @@ func (c *Client) Update(ctx context.Context, object, id string, fields Fields) e
 	if err != nil {
 		return err
 	}
-	_, err = c.do(ctx, call{op: op, method: http.MethodPatch, path: "/sobjects/" + object + "/" + id, body: body, idempotent: true})
-	return err
+	ans, err := c.do(ctx, call{op: op, method: http.MethodPatch, path: "/sobjects/" + object + "/" + id, body: body, idempotent: true})
+	if err != nil {
+		return err
+	}
+	return done(op, ans)
+}
+
+// done reports whether the answer to a change of a row is Salesforce's: 204, or
+// some JSON. A proxy's page with a friendly status means that nothing was done.
+func done(op string, ans *answer) error {
+	if ans.status == http.StatusNoContent || json.Valid(ans.body) {
+		return nil
+	}
+	return garbage(op, ans, "no word that it was done")
 }
 
 // UpdateIfUnmodified changes fields of a record that was not changed after since.
@@ -112,14 +124,17 @@ func (c *Client) UpdateIfUnmodified(ctx context.Context, object, id string, fiel
 		return problem.Precondition(object, id)
 	}
 	until := at.Truncate(time.Second)
-	_, err = c.do(ctx, call{
+	ans, err := c.do(ctx, call{
 		op: op, method: http.MethodPatch, path: "/sobjects/" + object + "/" + id, body: body, idempotent: true,
 		header: map[string]string{"If-Unmodified-Since": until.UTC().Format(http.TimeFormat)},
 	})
 	if r := problem.RemoteOf(err); r != nil && r.Status == http.StatusPreconditionFailed {
 		return problem.Precondition(object, id)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return done(op, ans)
 }
 
 // Delete moves the record to the recycle bin. A record that is there already is
@@ -128,11 +143,15 @@ func (c *Client) Delete(ctx context.Context, object, id string) error {
 	if err := checkRow(object, id); err != nil {
 		return err
 	}
-	_, err := c.do(ctx, call{op: "delete " + object, method: http.MethodDelete, path: "/sobjects/" + object + "/" + id, idempotent: true})
+	op := "delete " + object
+	ans, err := c.do(ctx, call{op: op, method: http.MethodDelete, path: "/sobjects/" + object + "/" + id, idempotent: true})
 	if r := problem.RemoteOf(err); r != nil && r.Code == "ENTITY_IS_DELETED" {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return done(op, ans)
 }
 
 // Upsert creates the record whose external id extField is extValue, or updates
