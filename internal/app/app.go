@@ -231,7 +231,12 @@ func (a *App) connect() error {
 }
 
 // Start begins to work jobs, if this process does.
-func (a *App) Start(ctx context.Context) error { return a.Jobs.Start(ctx) }
+func (a *App) Start(ctx context.Context) error {
+	if err := a.Sync.Resume(ctx); err != nil {
+		return err
+	}
+	return a.Jobs.Start(ctx)
+}
 
 // Stop lets running jobs end and closes everything, in order.
 func (a *App) Stop(ctx context.Context) error {

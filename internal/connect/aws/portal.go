@@ -151,15 +151,9 @@ func taskOf(t *EngagementTask) registration.Task {
 
 // Read gives the record and, once it was submitted, AWS's own view of it.
 func (p *Portal) Read(ctx context.Context, remoteID string) (registration.Remote, error) {
-	o, err := p.client.GetOpportunity(ctx, remoteID)
+	r, err := p.ReadRecord(ctx, remoteID)
 	if err != nil {
-		return registration.Remote{}, err
-	}
-	r := registration.Remote{ID: o.ID, Version: o.LastModifiedDate, Record: o.Raw}
-	if l := o.LifeCycle; l != nil {
-		r.Status, r.Stage = l.ReviewStatus, l.Stage
-		r.State = stateOf(l.ReviewStatus, l.Stage)
-		r.ReviewComment = joinNonEmpty(": ", l.ReviewStatusReason, l.ReviewComments)
+		return r, err
 	}
 	if r.Status == ReviewPendingSubmission || r.Status == "" {
 		return r, nil
@@ -175,6 +169,21 @@ func (p *Portal) Read(ctx context.Context, remoteID string) (registration.Remote
 	r.Sellers = registration.Sellers{}
 	for _, m := range s.OpportunityTeam {
 		r.Sellers = append(r.Sellers, registration.Seller{Name: strings.TrimSpace(m.FirstName + " " + m.LastName), Email: m.Email, Role: m.BusinessTitle})
+	}
+	return r, nil
+}
+
+// ReadRecord gives the record alone.
+func (p *Portal) ReadRecord(ctx context.Context, remoteID string) (registration.Remote, error) {
+	o, err := p.client.GetOpportunity(ctx, remoteID)
+	if err != nil {
+		return registration.Remote{}, err
+	}
+	r := registration.Remote{ID: o.ID, Version: o.LastModifiedDate, Record: o.Raw}
+	if l := o.LifeCycle; l != nil {
+		r.Status, r.Stage = l.ReviewStatus, l.Stage
+		r.State = stateOf(l.ReviewStatus, l.Stage)
+		r.ReviewComment = joinNonEmpty(": ", l.ReviewStatusReason, l.ReviewComments)
 	}
 	return r, nil
 }
@@ -235,6 +244,23 @@ func (p *Portal) Usage() []connection.Usage {
 	return []connection.Usage{
 		{Name: "Writes in 24 hours", Used: int64(u.Writes), Limit: int64(u.WritesLimit), Source: source},
 		{Name: "Reads in 24 hours", Used: int64(u.Reads), Limit: int64(u.ReadsLimit), Source: source},
+	}
+}
+
+// Spent gives the calls of the last 24 hours as JSON.
+func (p *Portal) Spent() string {
+	b, err := json.Marshal(p.client.Spent())
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// Restore takes back what Spent gave.
+func (p *Portal) Restore(spent string) {
+	var s Spent
+	if json.Unmarshal([]byte(spent), &s) == nil {
+		p.client.Restore(s)
 	}
 }
 

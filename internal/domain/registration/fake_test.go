@@ -399,8 +399,18 @@ func (p *partner) TaskStatus(ctx context.Context, taskID string) (out Task, err 
 	return out, err
 }
 
-func (p *partner) Read(ctx context.Context, remoteID string) (out Remote, err error) {
-	err = p.call(ctx, "Read", func() error {
+func (p *partner) Read(ctx context.Context, remoteID string) (Remote, error) {
+	return p.read(ctx, "Read", remoteID)
+}
+
+func (p *partner) ReadRecord(ctx context.Context, remoteID string) (Remote, error) {
+	r, err := p.read(ctx, "ReadRecord", remoteID)
+	r.Sellers = nil
+	return r, err
+}
+
+func (p *partner) read(ctx context.Context, op, remoteID string) (out Remote, err error) {
+	err = p.call(ctx, op, func() error {
 		r, ok := p.records[remoteID]
 		if !ok {
 			return problem.NotFound("record", remoteID)

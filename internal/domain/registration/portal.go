@@ -188,6 +188,9 @@ type Portal interface {
 	// Read gives the record and what the partner says of it. A record that
 	// cannot be found is a problem of kind not_found.
 	Read(ctx context.Context, remoteID string) (Remote, error)
+	// ReadRecord is Read without what the partner says beside the record: all that
+	// a merge needs, at the least cost. Sellers, Motion and Summary are not set.
+	ReadRecord(ctx context.Context, remoteID string) (Remote, error)
 	// Fields lists what is kept true in the portal after the registration.
 	Fields() []FieldInfo
 	// Ours gives the deal's values of Fields as the portal would be sent them.

@@ -188,7 +188,7 @@ func TestC12ARecordThatChangedMeanwhileIsReadAndMergedAndNotWrittenOver(t *testi
 		next.NextSteps = "ours"
 		f.take(t, next)
 		r := f.advance(t)
-		if got := f.p.took(); got != "Update Read Update" {
+		if got := f.p.took(); got != "Update ReadRecord Update" {
 			t.Fatalf("the portal was asked %q", got)
 		}
 		if v := f.values(); v[pathSteps] != quoted("ours") || v[pathClose] != quoted("2027-05-05") || r.Conflicts != 0 {

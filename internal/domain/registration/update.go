@@ -98,10 +98,7 @@ func (s *Service) send(ctx context.Context, p Portal, r *Registration) error {
 	s.called(ctx, r, "Update", err, changes, nil)
 	switch {
 	case problem.Is(err, problem.KindPrecondition):
-		return s.save(ctx, r, func(tx *db.Tx) error { // somebody changed it at the partner's: look, and merge
-			r.PollAt, r.DueAt = tx.Now(), tx.Now()
-			return nil
-		})
+		return s.remerge(ctx, p, r)
 	case err != nil && problem.RetryOf(err) == problem.RetryHuman && !problem.Is(err, problem.KindNotFound):
 		return s.save(ctx, r, func(tx *db.Tx) error { return s.refuseFields(ctx, tx, r, fields, err) })
 	case err != nil:
@@ -123,6 +120,23 @@ func (s *Service) send(ctx context.Context, p Portal, r *Registration) error {
 			return err
 		}
 		if err := s.tellCRM(ctx, tx, r); err != nil {
+			return err
+		}
+		return s.mergeNow(ctx, tx, p, r)
+	})
+}
+
+// remerge reads a record that somebody changed at the partner's since it was read,
+// and merges it.
+func (s *Service) remerge(ctx context.Context, p Portal, r *Registration) error {
+	remote, err := p.ReadRecord(ctx, r.RemoteID)
+	s.called(ctx, r, "ReadRecord", err, nil, nil)
+	if err != nil {
+		return &portalError{err}
+	}
+	remote.Sellers = r.Sellers
+	return s.save(ctx, r, func(tx *db.Tx) error {
+		if err := s.observe(ctx, tx, r, remote); err != nil {
 			return err
 		}
 		return s.mergeNow(ctx, tx, p, r)

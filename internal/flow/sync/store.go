@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
@@ -33,4 +34,23 @@ func saveCursor(ctx context.Context, tx *db.Tx, object string, mark time.Time) e
 func analyze(ctx context.Context, tx *db.Tx) error {
 	_, err := tx.Exec(ctx, `ANALYZE`)
 	return err
+}
+
+type spentRow struct {
+	Cloud     cloud.Cloud `db:"cloud"`
+	Spent     string      `db:"spent"`
+	UpdatedAt time.Time   `db:"updated_at"`
+}
+
+func saveSpent(ctx context.Context, tx *db.Tx, c cloud.Cloud, spent string) error {
+	_, err := db.UpsertMany(ctx, tx, "portal_spent", []spentRow{{c, spent, tx.Now()}}, []string{"cloud"}, []string{"spent", "updated_at"})
+	return err
+}
+
+func spentOf(ctx context.Context, q db.Queryer, c cloud.Cloud) (string, error) {
+	spent, err := db.Get[string](ctx, q, `SELECT spent FROM portal_spent WHERE cloud = ?`, c)
+	if problem.Is(err, problem.KindNotFound) {
+		return "", nil
+	}
+	return spent, err
 }

@@ -53,6 +53,10 @@ type Portal interface {
 	Ping(ctx context.Context) (detail string, err error)
 	// Usage gives how much of the portal's quotas is used.
 	Usage() []connection.Usage
+	// Spent gives, as text to be kept, what was used when; Restore takes it back
+	// after a restart. What cannot be read is no error: it counts as nothing.
+	Spent() string
+	Restore(spent string)
 }
 
 // Progress is how far a step of the sync is; Total 0 is not known.
@@ -250,12 +254,28 @@ func (s *Service) refreshPortal(ctx context.Context, p Portal) error {
 	return s.Connections.Report(ctx, connection.Report{ID: string(p.Cloud()), Detail: detail, Err: err, Synced: err == nil, Records: int64(n), Usage: p.Usage()})
 }
 
-// ReportUsage keeps how much of the portals' quotas is used.
+// ReportUsage keeps how much of the portals' quotas is used, for people and for
+// the next start.
 func (s *Service) ReportUsage(ctx context.Context) error {
 	for _, p := range s.Portals {
 		if err := s.Connections.Usage(ctx, string(p.Cloud()), p.Usage()); err != nil {
 			return err
 		}
+		if err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveSpent(ctx, tx, p.Cloud(), p.Spent()) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Resume lets the portals know what an earlier process used of their quotas.
+func (s *Service) Resume(ctx context.Context) error {
+	for _, p := range s.Portals {
+		spent, err := spentOf(ctx, s.DB, p.Cloud())
+		if err != nil {
+			return err
+		}
+		p.Restore(spent)
 	}
 	return nil
 }

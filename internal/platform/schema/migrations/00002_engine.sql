@@ -74,6 +74,12 @@ CREATE TABLE portal_watch (
   updated_at timestamptz NOT NULL
 );
 
+CREATE TABLE portal_spent (
+  cloud text PRIMARY KEY,
+  spent text NOT NULL,
+  updated_at timestamptz NOT NULL
+);
+
 CREATE TABLE portal_event (
   cloud text NOT NULL,
   event_id text NOT NULL,
