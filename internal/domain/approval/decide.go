@@ -199,10 +199,9 @@ func (s *Service) Seen(ctx context.Context, requestID string) (Request, error) {
 	})
 }
 
-// own runs what somebody does with their own request. Needs read; a token needs
-// the scope write.
+// own runs what somebody does with their own request. Needs ask.
 func (s *Service) own(ctx context.Context, requestID string, act func(tx *db.Tx, actor authz.Actor, r *Request) error) (Request, error) {
-	if err := authz.Require(ctx, authz.ActionSaveView); err != nil {
+	if err := authz.Require(ctx, authz.ActionAsk); err != nil {
 		return Request{}, err
 	}
 	actor, _ := authz.From(ctx)

@@ -171,12 +171,16 @@ func newFixture(t *testing.T, d *db.DB) *fixture {
 		return f.regs.Reconsider(ctx, tx, m, list)
 	}
 	f.Service = NewService(d, c, f.opps, f.regs, acts)
-	boss := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_0", Name: "Root", Level: authz.LevelDirector})
 	for name, level := range map[string]authz.Level{
 		"Ann": authz.LevelAssociate, "Ash": authz.LevelAssociate, "Abe": authz.LevelABDM, "Sue": authz.LevelSenior,
 		"Dan": authz.LevelDirector, "Sid": authz.LevelSeniorDirector, "Rea": authz.LevelReader,
 	} {
-		p, _, err := f.people.CreateUser(boss, team.NewUser{Name: name, Email: strings.ToLower(name) + "@example.com", Level: level, Password: "a long password"})
+		mail := strings.ToLower(name) + "@example.com"
+		p := team.Person{ID: "usr_" + name, Name: name, NameKey: name, Email: mail, EmailKey: mail, Level: level, Active: true, PasswordHash: mail, Version: 1}
+		err := d.InTx(t.Context(), c, func(tx *db.Tx) error {
+			p.CreatedAt, p.UpdatedAt = tx.Now(), tx.Now()
+			return db.Insert(t.Context(), tx, "person", &p)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
-	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
@@ -88,9 +87,4 @@ func rivals(ctx context.Context, q db.Queryer, opportunityID, accountCRMID strin
 	return db.Get[int64](ctx, q, `SELECT count(*) FROM opportunity o JOIN registration r ON r.opportunity_id = o.id
 		WHERE o.account_crm_id = ? AND o.id <> ? AND NOT o.closed AND NOT o.deleted AND r.cloud = ? AND r.remote_id <> ''
 		AND r.state NOT IN ('rejected', 'launched', 'closed_lost')`, accountCRMID, opportunityID, c)
-}
-
-// CountWaiting counts the pending requests that a person could decide on.
-func CountWaiting(ctx context.Context, q db.Queryer, a authz.Actor) (int64, error) {
-	return db.Get[int64](ctx, q, `SELECT count(*) FROM approval WHERE state = 'pending' AND requested_by <> ?`, a.ID)
 }

@@ -111,6 +111,7 @@ const (
 	ActionAccept         Action = "accept_invitation"
 	ActionReject         Action = "reject_invitation"
 	ActionApprove        Action = "approve"         // decide on somebody's request
+	ActionAsk            Action = "ask"             // take back one's own request, note what was decided on it
 	ActionRetryJob       Action = "retry_job"       // retry or cancel a job
 	ActionSaveView       Action = "save_view"       // keep a view of a list
 	ActionChangeSettings Action = "change_settings" // change the rules of the team
@@ -211,6 +212,8 @@ func Words(a Action) string {
 		return "reject a partner's invitation"
 	case ActionApprove:
 		return "approve requests"
+	case ActionAsk:
+		return "take back their own requests"
 	case ActionRetryJob:
 		return "retry or cancel a job"
 	case ActionSaveView:
