@@ -260,9 +260,12 @@ func (s *Service) Get(ctx context.Context, requestID string) (Request, error) {
 // Waiting gives the requests that the actor of ctx could decide on, the oldest
 // first, at most limit; none for who may not approve.
 func Waiting(ctx context.Context, q db.Queryer, limit int) ([]Request, error) {
-	actor, _ := authz.From(ctx)
-	if authz.Require(ctx, authz.ActionApprove) != nil {
+	actor, ok := authz.From(ctx)
+	if !ok {
 		return nil, nil
+	}
+	if may, err := authz.May(actor, authz.ActionApprove); err != nil || !may {
+		return nil, err
 	}
 	return list(ctx, q, Query{States: []State{StatePending}, NotBy: actor.ID, OldestFirst: true}, limit)
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -85,7 +86,8 @@ func (w *Web) approvals(rw http.ResponseWriter, r *http.Request) {
 		x := &rows[i]
 		d.table.Rows = append(d.table.Rows, ui.Row{ID: x.ID, Href: requestPath(x.ID), Name: x.Title, Cells: []templ.Component{
 			ui.Two(x.Title, strings.Join(x.Details.V, " · ")), dealCell(x), amountOf(x.Amount(), true), ui.PersonName(x.RequestedByName),
-			ui.Time{At: x.RequestedAt, Style: ui.TimeAgo}, requestBadge(x),
+			ui.Time{At: x.RequestedAt, Style: ui.TimeAgo},
+			requestBadge(x),
 		}})
 	}
 	if next != "" {
@@ -156,8 +158,11 @@ func (w *Web) showRequest(rw http.ResponseWriter, r *http.Request, status int, d
 	}
 	d.decides, d.why = v.Ruling == authz.RulingAllow && x.State == approval.StatePending, strings.Join(v.Because, "; ")
 	d.head = ui.RecordHeader{Title: x.Title, Kind: "Request for approval", State: requestBadge(&x), Facts: []ui.Fact{
-		{Label: "Deal", Value: dealCell(&x)}, {Label: "Account", Value: ui.Text(x.AccountName)}, {Label: "Amount", Value: amountOf(x.Amount(), false)},
-		{Label: "Asked by", Value: ui.PersonName(x.RequestedByName)}, {Label: "Asked", Value: ui.Time{At: x.RequestedAt, Style: ui.TimeAgo}},
+		{Label: "Deal", Value: dealCell(&x)},
+		{Label: "Account", Value: ui.Text(x.AccountName)},
+		{Label: "Amount", Value: amountOf(x.Amount(), false)},
+		{Label: "Asked by", Value: ui.PersonName(x.RequestedByName)},
+		{Label: "Asked", Value: ui.Time{At: x.RequestedAt, Style: ui.TimeAgo}},
 	}}
 	if x.DecidedByName != "" {
 		d.head.Facts = append(d.head.Facts, ui.Fact{Label: "Decided by", Value: ui.PersonName(x.DecidedByName)}, ui.Fact{Label: "Decided", Value: ui.Time{At: x.DecidedAt, Style: ui.TimeAgo}})
@@ -240,7 +245,7 @@ func (f itemForm) Render(ctx context.Context, out io.Writer) error {
 
 // requestItem puts a request on Today: a Director approves it or goes on to say
 // no, who asked goes to it or takes note.
-func requestItem(out *ui.WorkItem, i *workspace.Item, here string) itemForm {
+func requestItem(out *ui.WorkItem, i *workspace.Item, here string, now time.Time) itemForm {
 	x := i.Request
 	f := itemForm{ID: "item-" + x.ID, Action: requestPath(x.ID) + "/approve", Back: here, Version: x.Version}
 	at := requestPath(x.ID)
@@ -248,12 +253,11 @@ func requestItem(out *ui.WorkItem, i *workspace.Item, here string) itemForm {
 		out.Href = at
 		out.Title = x.DealName
 	}
-	out.Due = x.RequestedAt
 	out.Why = i.Title
 	if i.Reason != "" {
-		out.Why += ". " + i.Reason
+		out.Why += ". " + strings.TrimSuffix(i.Reason, ".")
 	}
-	out.Why += "."
+	out.Why += ". Asked " + passed(now, x.RequestedAt) + "."
 	send := ui.Button{Attrs: templ.Attributes{"form": f.ID}}
 	switch {
 	case i.Kind == workspace.ItemApproval:

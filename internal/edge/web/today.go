@@ -107,7 +107,7 @@ func (w *Web) todayData(r *http.Request) (todayData, error) {
 	for i, item := range items[:min(len(items), limit)] {
 		shown := workItem(item, i, now)
 		if item.Request != nil {
-			d.forms = append(d.forms, requestItem(&shown, &item, r.URL.RequestURI()))
+			d.forms = append(d.forms, requestItem(&shown, &item, r.URL.RequestURI(), now))
 		}
 		d.work.Items = append(d.work.Items, shown)
 	}
