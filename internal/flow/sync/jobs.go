@@ -114,9 +114,7 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a UrgentArgs) error {
 		return s.Advance(registration.WithUrgent(ctx), a.RegistrationID)
 	})
-	jobs.Add(r, time.Hour, func(ctx context.Context, a ChangesArgs) error {
-		return every.patience(s.FollowChanges(ctx, a.Cloud, a.Full))
-	})
+	jobs.Add(r, time.Hour, func(ctx context.Context, a ChangesArgs) error { return every.patience(s.FollowChanges(ctx, a.Cloud, a.Full)) })
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
