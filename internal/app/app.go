@@ -20,6 +20,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -50,6 +51,7 @@ type App struct {
 	Opportunities *opportunity.Service
 	Registrations *registration.Service
 	Activities    *activity.Service
+	Approvals     *approval.Service
 	Connections   *connection.Service
 	Views         *view.Service
 	Workspace     *workspace.Service
@@ -227,6 +229,7 @@ func (a *App) connect() error {
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
 	a.Sync.Registrations = a.Registrations
+	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
 	return nil
 }
 

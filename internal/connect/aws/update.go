@@ -32,9 +32,13 @@ func (p *Portal) Fields() []registration.FieldInfo {
 		if slices.Contains(notUpdated, f.path) {
 			continue
 		}
-		out = append(out, registration.FieldInfo{
+		info := registration.FieldInfo{
 			Path: f.path, Label: f.label, Group: f.group, CRMField: p.crmField(f.deal), Owner: registration.OwnerAsk, Writes: written[f.path],
-		})
+		}
+		if f.path == stagePath {
+			info.Becomes = ends
+		}
+		out = append(out, info)
 	}
 	return out
 }
@@ -111,6 +115,9 @@ func (p *Portal) CheckChanges(d registration.Deal, record json.RawMessage, chang
 }
 
 const stagePath = "LifeCycle.Stage"
+
+// ends are the stages that end a deal at AWS (aws.md §1.6).
+var ends = map[string]registration.State{`"` + StageLaunched + `"`: registration.StateLaunched, `"` + StageClosedLost + `"`: registration.StateClosedLost}
 
 func blamed(field string, changes registration.Values) []string {
 	clean := listIndexRE.ReplaceAllString(field, "")

@@ -110,6 +110,19 @@ func (s *Service) OnRegistration(ctx context.Context, tx *db.Tx, e registration.
 	return s.Write(ctx, tx)
 }
 
+// Note puts something of our own on the timeline of an opportunity, which
+// Salesforce gets no Task of. The actor is that of ctx. It fills in all but
+// OpportunityID, Cloud, Kind, Subject and Body.
+func (s *Service) Note(ctx context.Context, tx *db.Tx, a Activity) error {
+	actor, ok := authz.From(ctx)
+	if !ok {
+		actor = authz.System
+	}
+	a.ID = id.New("act")
+	a.CRMKey, a.ActorKind, a.ActorName, a.HappenedAt, a.CRMState, a.CreatedAt = a.ID, actor.Kind, actor.Name, tx.Now(), CRMStateNone, tx.Now()
+	return insert(ctx, tx, &a)
+}
+
 // OfOpportunity gives the activities of an opportunity, newest first. Needs read.
 func (s *Service) OfOpportunity(ctx context.Context, opportunityID string) ([]Activity, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {

@@ -187,6 +187,13 @@ func (s *Service) sweep(ctx context.Context, fn func([]Opportunity) error) error
 // (joint true), is not (false), or that the rule shall decide again (nil). Needs
 // mark_joint.
 func (s *Service) MarkJoint(ctx context.Context, opportunityID string, c cloud.Cloud, joint *bool, reason string) error {
+	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		return s.MarkJointTx(ctx, tx, opportunityID, c, joint, reason)
+	})
+}
+
+// MarkJointTx is MarkJoint in the caller's transaction. Needs mark_joint.
+func (s *Service) MarkJointTx(ctx context.Context, tx *db.Tx, opportunityID string, c cloud.Cloud, joint *bool, reason string) error {
 	if err := authz.Require(ctx, authz.ActionMarkJoint); err != nil {
 		return err
 	}
@@ -205,33 +212,31 @@ func (s *Service) MarkJoint(ctx context.Context, opportunityID string, c cloud.C
 		return err
 	}
 	actor, _ := authz.From(ctx)
-	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-		o, err := ByID(ctx, tx, opportunityID)
+	o, err := ByID(ctx, tx, opportunityID)
+	if err != nil {
+		return err
+	}
+	if joint == nil {
+		if err := deleteJoint(ctx, tx, o.ID, c); err != nil {
+			return err
+		}
+		m, err := s.Matcher(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if joint == nil {
-			if err := deleteJoint(ctx, tx, o.ID, c); err != nil {
-				return err
-			}
-			m, err := s.Matcher(ctx, tx)
-			if err != nil {
-				return err
-			}
-			if _, err := Decide(ctx, tx, m, []Opportunity{o}); err != nil {
-				return err
-			}
-		} else if err := saveJoint(ctx, tx, []Joint{{
-			OpportunityID: o.ID, Cloud: c, Joint: *joint, Source: SourcePerson,
-			Why: reason, DecidedBy: actor.Name, DecidedAt: tx.Now(),
-		}}); err != nil {
+		if _, err := Decide(ctx, tx, m, []Opportunity{o}); err != nil {
 			return err
 		}
-		if err := audit.Record(ctx, tx, "opportunity.mark_joint", o.ID, map[string]any{"cloud": c, "joint": joint, "reason": reason}); err != nil {
-			return err
-		}
-		return s.Changed(ctx, tx, []Opportunity{o})
-	})
+	} else if err := saveJoint(ctx, tx, []Joint{{
+		OpportunityID: o.ID, Cloud: c, Joint: *joint, Source: SourcePerson,
+		Why: reason, DecidedBy: actor.Name, DecidedAt: tx.Now(),
+	}}); err != nil {
+		return err
+	}
+	if err := audit.Record(ctx, tx, "opportunity.mark_joint", o.ID, map[string]any{"cloud": c, "joint": joint, "reason": reason}); err != nil {
+		return err
+	}
+	return s.Changed(ctx, tx, []Opportunity{o})
 }
 
 type decision struct {

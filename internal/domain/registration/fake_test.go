@@ -130,7 +130,7 @@ func (p *partner) Fields() []FieldInfo {
 	return []FieldInfo{
 		{Path: pathText, Label: "Text", Owner: OwnerAsk, Writes: "opportunity.description"},
 		{Path: pathSteps, Label: "Next steps", Owner: OwnerAsk, Writes: "opportunity.next_steps"},
-		{Path: pathStage, Label: "Stage", Owner: OwnerAsk},
+		{Path: pathStage, Label: "Stage", Owner: OwnerAsk, Becomes: map[string]State{`"Launched"`: StateLaunched, `"Closed Lost"`: StateClosedLost}},
 		{Path: pathClose, Label: "Close date", Owner: OwnerAsk},
 	}
 }

@@ -221,7 +221,8 @@ type Portal interface {
 // FieldInfo is a field of the portal's record that Tandem keeps true. Owner is who
 // wins unless the team's setting says otherwise. Writes names the opportunity's
 // field ("opportunity.next_steps") that the portal's value can be written back to
-// as it is; "" when there is none.
+// as it is; "" when there is none. Becomes says which values (JSON) end the deal at
+// the partner: StateLaunched or StateClosedLost.
 type FieldInfo struct {
 	Path     string
 	Label    string
@@ -229,6 +230,7 @@ type FieldInfo struct {
 	CRMField string
 	Owner    Owner
 	Writes   string
+	Becomes  map[string]State
 }
 
 // Lock says whether, why and until when a portal refuses the change of a field.

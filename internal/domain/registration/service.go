@@ -70,6 +70,19 @@ type Service struct {
 	Look func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error
 	// Write plans the writing of dirty registrations to Salesforce.
 	Write func(ctx context.Context, tx *db.Tx) error
+	// Gate is asked before a person's act that reaches the portal is stored: an
+	// error stops it.
+	Gate func(ctx context.Context, tx *db.Tx, a Act) error
+}
+
+// Act is what a person is about to do towards a portal. Registration is nil when
+// there is none yet; Values are the fields that a Put or a Settle sets.
+type Act struct {
+	Action        authz.Action
+	OpportunityID string
+	Cloud         cloud.Cloud
+	Registration  *Registration
+	Values        Values
 }
 
 // NewService gives the use cases on a database and the portals there are.
@@ -82,6 +95,7 @@ func NewService(d *db.DB, c clock.Clock, portals []Portal, pace Pace) *Service {
 	s.Wake = func(context.Context, *db.Tx, string) error { return nil }
 	s.Write = func(context.Context, *db.Tx) error { return nil }
 	s.Look = func(context.Context, *db.Tx, cloud.Cloud) error { return nil }
+	s.Gate = func(context.Context, *db.Tx, Act) error { return nil }
 	return s
 }
 
@@ -196,40 +210,60 @@ func (s *Service) Register(ctx context.Context, opportunityID string, c cloud.Cl
 	}
 	var r Registration
 	err = s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-		have, err := ByOpportunities(ctx, tx, []string{opportunityID})
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(have[opportunityID], func(r Registration) bool { return r.Cloud == c })
-		if i < 0 || have[opportunityID][i].RemoteID == "" {
-			joint, err := opportunity.JointOf(ctx, tx, []string{opportunityID})
-			if err != nil {
-				return err
-			}
-			if !slices.Contains(opportunity.JointWith(joint[opportunityID]), c) {
-				return problem.Conflict("not_joint", fmt.Sprintf("This opportunity is not joint with %s: mark it as joint first", c.Label()))
-			}
-		}
-		if i < 0 {
-			r = Registration{ID: id.New("reg"), OpportunityID: opportunityID, Cloud: c, State: StateChecking, StateAt: tx.Now(), DueAt: tx.Now()}
-			if err := insert(ctx, tx, &r); err != nil {
-				return err
-			}
-		} else {
-			r = have[opportunityID][i]
-			if err := s.again(&r, tx.Now()); err != nil {
-				return err
-			}
-			if err := update(ctx, tx, &r); err != nil {
-				return err
-			}
-		}
-		if err := audit.Record(ctx, tx, "registration.register", r.ID, map[string]any{"opportunity": opportunityID, "cloud": c}); err != nil {
-			return err
-		}
-		return s.Wake(ctx, tx, r.ID)
+		r, err = s.RegisterTx(ctx, tx, opportunityID, c)
+		return err
 	})
 	return r, nil, err
+}
+
+// RegisterTx is Register in the caller's transaction, and never a dry run. Needs
+// register.
+func (s *Service) RegisterTx(ctx context.Context, tx *db.Tx, opportunityID string, c cloud.Cloud) (Registration, error) {
+	if err := authz.Require(ctx, authz.ActionRegister); err != nil {
+		return Registration{}, err
+	}
+	if _, ok := s.portals[c]; !ok {
+		return Registration{}, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", c.Portal()))
+	}
+	have, err := ByOpportunities(ctx, tx, []string{opportunityID})
+	if err != nil {
+		return Registration{}, err
+	}
+	i := slices.IndexFunc(have[opportunityID], func(r Registration) bool { return r.Cloud == c })
+	if i < 0 || have[opportunityID][i].RemoteID == "" {
+		joint, err := opportunity.JointOf(ctx, tx, []string{opportunityID})
+		if err != nil {
+			return Registration{}, err
+		}
+		if !slices.Contains(opportunity.JointWith(joint[opportunityID]), c) {
+			return Registration{}, problem.Conflict("not_joint", fmt.Sprintf("This opportunity is not joint with %s: mark it as joint first", c.Label()))
+		}
+	}
+	act := Act{Action: authz.ActionRegister, OpportunityID: opportunityID, Cloud: c}
+	var r Registration
+	if i >= 0 {
+		r = have[opportunityID][i]
+		act.Registration = &r
+	}
+	if err := s.Gate(ctx, tx, act); err != nil {
+		return Registration{}, err
+	}
+	if i < 0 {
+		r = Registration{ID: id.New("reg"), OpportunityID: opportunityID, Cloud: c, State: StateChecking, StateAt: tx.Now(), DueAt: tx.Now()}
+		err = insert(ctx, tx, &r)
+	} else {
+		if err := s.again(&r, tx.Now()); err != nil {
+			return Registration{}, err
+		}
+		err = update(ctx, tx, &r)
+	}
+	if err != nil {
+		return Registration{}, err
+	}
+	if err := audit.Record(ctx, tx, "registration.register", r.ID, map[string]any{"opportunity": opportunityID, "cloud": c}); err != nil {
+		return Registration{}, err
+	}
+	return r, s.Wake(ctx, tx, r.ID)
 }
 
 // again puts a registration that waits for a person back to work, and makes

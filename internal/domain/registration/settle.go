@@ -30,8 +30,16 @@ const (
 // theirs are the values that the person saw: another value by now is a problem of
 // kind precondition. value is for ChoiceEdit. Needs update.
 func (s *Service) Settle(ctx context.Context, registrationID, path string, choice Choice, ours, theirs, value string) (Registration, error) {
-	return s.edit(ctx, registrationID, "registration.settle", map[string]any{"path": path, "choice": choice, "ours": ours, "theirs": theirs, "value": value},
-		func(tx *db.Tx, p Portal, m *merging) error {
+	return s.inTx(ctx, func(tx *db.Tx) (Registration, error) {
+		return s.SettleTx(ctx, tx, registrationID, path, choice, ours, theirs, value)
+	})
+}
+
+// SettleTx is Settle in the caller's transaction. Needs update.
+func (s *Service) SettleTx(ctx context.Context, tx *db.Tx, registrationID, path string, choice Choice, ours, theirs, value string) (Registration, error) {
+	goes := map[Choice]Values{ChoiceOurs: {path: ours}, ChoiceEdit: {path: value}}[choice]
+	return s.edit(ctx, tx, registrationID, "registration.settle", goes, map[string]any{"path": path, "choice": choice, "ours": ours, "theirs": theirs, "value": value},
+		func(p Portal, m *merging) error {
 			i := slices.IndexFunc(m.before, func(f Field) bool { return f.Path == path && f.Status == FieldConflict })
 			if i < 0 {
 				return problem.NotFound("conflict", path)
@@ -60,7 +68,12 @@ func (s *Service) Settle(ctx context.Context, registrationID, path string, choic
 // Put sets a field's value in the portal, and in Salesforce where it has the
 // field. value is JSON, "" for none. Needs update.
 func (s *Service) Put(ctx context.Context, registrationID string, values Values) (Registration, error) {
-	return s.edit(ctx, registrationID, "registration.edit", values, func(tx *db.Tx, p Portal, m *merging) error {
+	return s.inTx(ctx, func(tx *db.Tx) (Registration, error) { return s.PutTx(ctx, tx, registrationID, values) })
+}
+
+// PutTx is Put in the caller's transaction. Needs update.
+func (s *Service) PutTx(ctx context.Context, tx *db.Tx, registrationID string, values Values) (Registration, error) {
+	return s.edit(ctx, tx, registrationID, "registration.edit", values, values, func(p Portal, m *merging) error {
 		paths := make([]string, 0, len(values))
 		for path := range values {
 			paths = append(paths, path)
@@ -124,52 +137,115 @@ func (s *Service) put(ctx context.Context, tx *db.Tx, p Portal, m *merging, path
 	return replaceEdits(ctx, tx, m.reg.ID, m.edits)
 }
 
+func (s *Service) inTx(ctx context.Context, fn func(tx *db.Tx) (Registration, error)) (r Registration, err error) {
+	err = s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		r, err = fn(tx)
+		return err
+	})
+	return r, err
+}
+
 // edit runs a person's change of a registration's fields: it is stored with its
 // audit entry, the merge is run anew, and what is outgoing goes before bulk work.
-func (s *Service) edit(ctx context.Context, registrationID, action string, detail any, change func(tx *db.Tx, p Portal, m *merging) error) (Registration, error) {
+// values are what the change sends to the portal.
+func (s *Service) edit(ctx context.Context, tx *db.Tx, registrationID, action string, values Values, detail any, change func(p Portal, m *merging) error) (Registration, error) {
 	if err := authz.Require(ctx, authz.ActionUpdate); err != nil {
 		return Registration{}, err
 	}
-	var r Registration
-	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-		var err error
-		if r, err = ByID(ctx, tx, registrationID); err != nil {
-			return err
+	r, err := ByID(ctx, tx, registrationID)
+	if err != nil {
+		return r, err
+	}
+	p, ok := s.portals[r.Cloud]
+	if !ok {
+		return r, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
+	}
+	if !s.follows(&r) || r.RemoteRecord == "" {
+		return r, problem.Conflict("not_in_portal", fmt.Sprintf("The deal is not in %s yet: change it in Salesforce", r.Cloud.Portal()))
+	}
+	if err := s.Gate(ctx, tx, Act{Action: s.ActionOf(r.Cloud, values), OpportunityID: r.OpportunityID, Cloud: r.Cloud, Registration: &r, Values: values}); err != nil {
+		return r, err
+	}
+	if r.Agreed.V == nil {
+		r.Agreed.V = Agreed{}
+	}
+	// What changed before the person did is merged before.
+	if err := s.mergeNow(ctx, tx, p, &r); err != nil {
+		return r, err
+	}
+	m, err := s.gather(ctx, tx, p, &r)
+	if err != nil {
+		return r, err
+	}
+	if err := change(p, &m); err != nil {
+		return r, err
+	}
+	if err := s.mergeNow(ctx, tx, p, &r); err != nil {
+		return r, err
+	}
+	r.Urgent, r.DueAt, r.ErrorCode, r.Error, r.Attempts = r.Outgoing > 0, tx.Now(), "", "", 0
+	if err := update(ctx, tx, &r); err != nil {
+		return r, err
+	}
+	if err := audit.Record(ctx, tx, action, r.ID, detail); err != nil {
+		return r, err
+	}
+	return r, s.wakeUrgently(ctx, tx, r.ID)
+}
+
+// ActionOf says what setting values in a cloud's portal is to the policies: to
+// launch, to close as lost, or else to update.
+func (s *Service) ActionOf(c cloud.Cloud, values Values) authz.Action {
+	if p, ok := s.portals[c]; ok {
+		for _, f := range p.Fields() {
+			switch f.Becomes[values[f.Path]] {
+			case StateLaunched:
+				return authz.ActionLaunch
+			case StateClosedLost:
+				return authz.ActionClose
+			}
 		}
-		p, ok := s.portals[r.Cloud]
-		if !ok {
-			return problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
-		}
-		if !s.follows(&r) || r.RemoteRecord == "" {
-			return problem.Conflict("not_in_portal", fmt.Sprintf("The deal is not in %s yet: change it in Salesforce", r.Cloud.Portal()))
-		}
-		if r.Agreed.V == nil {
-			r.Agreed.V = Agreed{}
-		}
-		// What changed before the person did is merged before.
-		if err := s.mergeNow(ctx, tx, p, &r); err != nil {
-			return err
-		}
-		m, err := s.gather(ctx, tx, p, &r)
-		if err != nil {
-			return err
-		}
-		if err := change(tx, p, &m); err != nil {
-			return err
-		}
-		if err := s.mergeNow(ctx, tx, p, &r); err != nil {
-			return err
-		}
-		r.Urgent, r.DueAt, r.ErrorCode, r.Error, r.Attempts = r.Outgoing > 0, tx.Now(), "", "", 0
-		if err := update(ctx, tx, &r); err != nil {
-			return err
-		}
-		if err := audit.Record(ctx, tx, action, r.ID, detail); err != nil {
-			return err
-		}
-		return s.wakeUrgently(ctx, tx, r.ID)
-	})
-	return r, err
+	}
+	return authz.ActionUpdate
+}
+
+// Standing gives what both sides hold of fields of a registration now, ours with
+// the edits that are on their way.
+func (s *Service) Standing(ctx context.Context, q db.Queryer, registrationID string, paths []string) (map[string]Pair, error) {
+	r, err := ByID(ctx, q, registrationID)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := s.portals[r.Cloud]
+	if !ok || r.RemoteRecord == "" {
+		return map[string]Pair{}, nil
+	}
+	m, err := s.gather(ctx, q, p, &r)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := p.Theirs(json.RawMessage(r.RemoteRecord))
+	if err != nil {
+		return nil, err
+	}
+	ours := p.Ours(m.deal)
+	for _, e := range m.edits {
+		ours[e.Path] = e.Value
+	}
+	out := make(map[string]Pair, len(paths))
+	for _, path := range paths {
+		out[path] = Pair{Ours: ours[path], Theirs: theirs[path]}
+	}
+	return out, nil
+}
+
+// FieldLabel gives the name of a field in words; the path when the portal does not
+// know it.
+func (s *Service) FieldLabel(c cloud.Cloud, path string) string {
+	if p, ok := s.portals[c]; ok {
+		return labelFor(p, path)
+	}
+	return path
 }
 
 func (s *Service) wakeUrgently(ctx context.Context, tx *db.Tx, registrationID string) error {
@@ -179,7 +255,12 @@ func (s *Service) wakeUrgently(ctx context.Context, tx *db.Tx, registrationID st
 // Resend tries the refused fields of a registration again, as after mending
 // something in the portal. Needs update.
 func (s *Service) Resend(ctx context.Context, registrationID string) (Registration, error) {
-	return s.edit(ctx, registrationID, "registration.resend", nil, func(tx *db.Tx, _ Portal, m *merging) error {
+	return s.inTx(ctx, func(tx *db.Tx) (Registration, error) { return s.ResendTx(ctx, tx, registrationID) })
+}
+
+// ResendTx is Resend in the caller's transaction. Needs update.
+func (s *Service) ResendTx(ctx context.Context, tx *db.Tx, registrationID string) (Registration, error) {
+	return s.edit(ctx, tx, registrationID, "registration.resend", nil, nil, func(_ Portal, m *merging) error {
 		left := slices.DeleteFunc(m.before, func(f Field) bool { return f.Status == FieldRefused })
 		return replaceFields(ctx, tx, m.reg.ID, left)
 	})

@@ -173,6 +173,34 @@ func (s *Service) Person(ctx context.Context, personID string) (Person, error) {
 	return p, err
 }
 
+// ActorOf gives a user as the one who acts, with the level of now; who cannot sign
+// in any more is not found.
+func ActorOf(ctx context.Context, q db.Queryer, personID string) (authz.Actor, error) {
+	p, err := byID(ctx, q, personID)
+	if err == nil && !p.CanSignIn() {
+		err = problem.NotFound("user", personID)
+	}
+	return p.Actor(), err
+}
+
+// WhoMay lists the users whom the policies let do an action, by name.
+func WhoMay(ctx context.Context, q db.Queryer, action authz.Action) ([]Person, error) {
+	var levels []authz.Level
+	for _, l := range authz.Levels() {
+		may, err := authz.May(authz.Actor{Kind: authz.KindPerson, Level: l}, action)
+		if err != nil {
+			return nil, err
+		}
+		if may {
+			levels = append(levels, l)
+		}
+	}
+	if len(levels) == 0 {
+		return nil, nil
+	}
+	return usersOf(ctx, q, levels)
+}
+
 // People lists everybody of Salesforce who owns or may own deals, by name.
 func (s *Service) People(ctx context.Context) ([]Person, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {

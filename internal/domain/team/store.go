@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
@@ -35,6 +36,10 @@ func byCRMIDs(ctx context.Context, q db.Queryer, ids []string) (map[string]Perso
 
 func users(ctx context.Context, q db.Queryer) ([]Person, error) {
 	return db.Select[Person](ctx, q, `SELECT * FROM person WHERE password_hash <> '' ORDER BY name_key, id`)
+}
+
+func usersOf(ctx context.Context, q db.Queryer, levels []authz.Level) ([]Person, error) {
+	return db.Select[Person](ctx, q, `SELECT * FROM person WHERE password_hash <> '' AND active AND level IN (?) ORDER BY name_key, id`, levels)
 }
 
 func countUsers(ctx context.Context, q db.Queryer) (int64, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -33,6 +34,10 @@ var unguarded = map[string]bool{
 	"opportunity.Matcher": true, "opportunity.DecideAll": true,
 	"registration.Advance": true, "registration.Deal": true, "registration.Dirty": true, "registration.Portal": true,
 	"registration.Reconsider": true, "registration.RefreshSolutions": true, "registration.Written": true,
+	"registration.ActionOf": true, "registration.FieldLabel": true, "registration.Standing": true, "activity.Note": true,
+	// In the caller's transaction; what they are without it stands in the table.
+	"opportunity.MarkJointTx": true, "registration.RegisterTx": true, "registration.PutTx": true, "registration.SettleTx": true, "registration.ResendTx": true,
+	"approval.Handle": true, "approval.Do": true, "approval.Decide": true, // by the action of the wish
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true,
 	"connection.Report": true, "connection.Usage": true,
@@ -44,6 +49,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	c := clock.System{}
 	people, accounts, opps := team.NewService(d, c), account.NewService(d), opportunity.NewService(d, c)
 	regs, acts, conns := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), connection.NewService(d, c)
+	apprs := approval.NewService(d, c, opps, regs, acts)
 	views, work := view.NewService(d, c), NewService(d, c)
 	yes := true
 	cases := map[string]guarded{
@@ -91,21 +97,40 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"registration.ChooseSolutions": {authz.ActionRegister, func(ctx context.Context) error { _, err := regs.ChooseSolutions(ctx, "x", nil, 0); return err }},
 		"activity.OfOpportunity":       {authz.ActionRead, func(ctx context.Context) error { _, err := acts.OfOpportunity(ctx, "x"); return err }},
 		"activity.Retry":               {authz.ActionRegister, func(ctx context.Context) error { return acts.Retry(ctx, "x") }},
-		"connection.List":              {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
-		"view.List":                    {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
-		"view.Save":                    {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},
-		"view.Delete":                  {authz.ActionSaveView, func(ctx context.Context) error { return views.Delete(ctx, "x") }},
-		"workspace.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := work.List(ctx, Query{}); return err }},
-		"workspace.Count":              {authz.ActionRead, func(ctx context.Context) error { _, err := work.Count(ctx, Query{}, 1); return err }},
-		"workspace.Board":              {authz.ActionRead, func(ctx context.Context) error { _, err := work.Board(ctx, Query{}, GroupStage); return err }},
-		"workspace.Choices":            {authz.ActionRead, func(ctx context.Context) error { _, err := work.Choices(ctx); return err }},
-		"workspace.Search":             {authz.ActionRead, func(ctx context.Context) error { _, err := work.Search(ctx, "x", 1); return err }},
-		"workspace.Registrations":      {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
-		"workspace.Today":              {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, ""); return err }},
-		"workspace.Summary":            {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
+		"approval.Get":                 {authz.ActionRead, func(ctx context.Context) error { _, err := apprs.Get(ctx, "x"); return err }},
+		"approval.List":                {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.List(ctx, approval.Query{}); return err }},
+		"approval.Rules":               {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.Rules(ctx); return err }},
+		"approval.SetRules":            {authz.ActionChangeSettings, func(ctx context.Context) error { return apprs.SetRules(ctx, approval.DefaultRules, 0) }},
+		"approval.Approve":             {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Approve(ctx, "x", "", 0); return err }},
+		"approval.Refuse":              {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Refuse(ctx, "x", "no", 0); return err }},
+		"approval.Withdraw":            {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Withdraw(ctx, "x", 0); return err }},
+		"approval.Seen":                {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Seen(ctx, "x"); return err }},
+		"approval.Register":            {authz.ActionRegister, func(ctx context.Context) error { _, err := apprs.Register(ctx, "x", cloud.AWS); return err }},
+		"approval.MarkJoint": {authz.ActionMarkJoint, func(ctx context.Context) error {
+			_, err := apprs.MarkJoint(ctx, "x", cloud.AWS, &yes, "why")
+			return err
+		}},
+		"approval.Put": {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Put(ctx, "x", nil); return err }},
+		"approval.Settle": {authz.ActionUpdate, func(ctx context.Context) error {
+			_, err := apprs.Settle(ctx, "x", "p", registration.ChoiceOurs, "", "", "")
+			return err
+		}},
+		"approval.Resend":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"connection.List":         {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
+		"view.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
+		"view.Save":               {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},
+		"view.Delete":             {authz.ActionSaveView, func(ctx context.Context) error { return views.Delete(ctx, "x") }},
+		"workspace.List":          {authz.ActionRead, func(ctx context.Context) error { _, err := work.List(ctx, Query{}); return err }},
+		"workspace.Count":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Count(ctx, Query{}, 1); return err }},
+		"workspace.Board":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Board(ctx, Query{}, GroupStage); return err }},
+		"workspace.Choices":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Choices(ctx); return err }},
+		"workspace.Search":        {authz.ActionRead, func(ctx context.Context) error { _, err := work.Search(ctx, "x", 1); return err }},
+		"workspace.Registrations": {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
+		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, ""); return err }},
+		"workspace.Summary":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name
@@ -147,7 +172,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	// A reader may keep views and tokens of their own, and else only look.
 	for name, g := range cases {
 		switch g.action {
-		case authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken:
+		case authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionAsk:
 			continue
 		}
 		reader := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_2", Name: "Rea", Level: authz.LevelReader})

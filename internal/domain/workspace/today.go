@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/money"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -27,9 +29,12 @@ const (
 	ItemRejected   ItemKind = "rejected"        // the partner refused the deal: tell its owner
 	ItemCRM        ItemKind = "crm"             // Salesforce refused a write: mend and retry
 	ItemWaiting    ItemKind = "waiting"         // the partner has not answered for long: ask
+	ItemApproval   ItemKind = "approval"        // somebody asks for approval: decide
+	ItemAsked      ItemKind = "asked"           // one's own request waits, or was decided on: take note
 )
 
-// Item is one thing that needs a person.
+// Item is one thing that needs a person. Request is set for the kinds approval and
+// asked.
 type Item struct {
 	Kind           ItemKind           `json:"kind"`
 	Title          string             `json:"title"`
@@ -45,6 +50,7 @@ type Item struct {
 	CloseOn        date.Date          `json:"close_on"`
 	Since          time.Time          `json:"since"`
 	Urgency        int                `json:"urgency"` // higher is more urgent; see urgency
+	Request        *approval.Request  `json:"request,omitempty"`
 }
 
 // Today is the day's work: the most urgent items first, and how many of each
@@ -62,8 +68,9 @@ const waitingAfter = 5 * 24 * time.Hour
 // TodayLimit is how many items Today shows at most.
 const TodayLimit = 100
 
-// Today gives what needs a person: of the deals of one owner (CRM id), or of all.
-// Needs read.
+// Today gives what needs a person: of the deals of one owner (CRM id), or of all;
+// and in both cases what waits for the decision of whoever asks, and what became of
+// their own requests. Needs read.
 func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {
 		return Today{}, err
@@ -93,12 +100,53 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 			t.Items = append(t.Items, item)
 		}
 	}
+	if err := s.addRequests(ctx, &t, now); err != nil {
+		return Today{}, err
+	}
 	t.Total = len(t.Items)
 	slices.SortStableFunc(t.Items, func(a, b Item) int {
 		return cmp.Or(cmp.Compare(b.Urgency, a.Urgency), cmp.Compare(a.CloseOn, b.CloseOn), a.Since.Compare(b.Since))
 	})
 	t.Items = t.Items[:min(len(t.Items), TodayLimit)]
 	return t, s.sayWhatToMend(ctx, t.Items)
+}
+
+// addRequests adds the requests that the actor of ctx decides on, the older the more
+// urgent, and their own.
+func (s *Service) addRequests(ctx context.Context, t *Today, now time.Time) error {
+	waiting, err := approval.Waiting(ctx, s.db, TodayLimit)
+	if err != nil {
+		return err
+	}
+	asked, err := approval.Asked(ctx, s.db, TodayLimit)
+	if err != nil {
+		return err
+	}
+	add := func(kind ItemKind, r *approval.Request, title, reason string, since time.Time, urgency int) {
+		t.Counts[kind]++
+		t.Items = append(t.Items, Item{
+			Kind: kind, Title: title, Reason: reason, OpportunityID: r.OpportunityID, Name: r.DealName, AccountName: r.AccountName,
+			Cloud: r.Cloud, Amount: r.Amount(), Since: since, Urgency: urgency, Request: r,
+		})
+	}
+	for i := range waiting {
+		r := &waiting[i]
+		hours := int(now.Sub(r.RequestedAt).Hours())
+		add(ItemApproval, r, r.RequestedByName+" asks: "+r.Title, strings.Join(append(slices.Clone(r.Details.V), r.Why.V...), " · "), r.RequestedAt, 700+min(hours, 200))
+	}
+	for i := range asked {
+		switch r := &asked[i]; r.State {
+		case approval.StatePending:
+			add(ItemAsked, r, "Waits for approval: "+r.Title, strings.Join(r.Why.V, " · "), r.RequestedAt, 100)
+		case approval.StateApproved:
+			add(ItemAsked, r, r.DecidedByName+" approved: "+r.Title, r.Note, r.DecidedAt, 150)
+		case approval.StateRefused:
+			add(ItemAsked, r, r.DecidedByName+" did not approve: "+r.Title, r.Note, r.DecidedAt, 350)
+		default:
+			add(ItemAsked, r, "Out of date when it was approved: "+r.Title, r.Outcome, r.DecidedAt, 350)
+		}
+	}
+	return nil
 }
 
 // sayWhatToMend puts the first findings into the reasons of the blocked items.

@@ -120,7 +120,7 @@ func (s *server) registerMachinery() {
 		id: "start-sync", method: http.MethodPost, path: "/sync-runs", tag: "Machinery", summary: "Read Salesforce now", action: authz.ActionSync, status: http.StatusAccepted, also: []int{http.StatusBadGateway},
 		about: "Plans a job, unless one waits or runs already. A dry run answers 200 and says whether one would be planned.",
 	}, s.startSync)
-	s.alsoAnswers("/sync-runs", http.MethodPost, http.StatusAccepted, http.StatusOK)
+	s.alsoAnswers("/sync-runs", http.MethodPost, http.StatusAccepted, http.StatusOK, "Dry run: nothing was changed")
 	add(s, operation{id: "list-jobs", method: http.MethodGet, path: "/jobs", tag: "Machinery", summary: "List jobs, newest first", action: authz.ActionReadOperations}, s.listJobs)
 	add(s, operation{id: "count-jobs", method: http.MethodGet, path: "/jobs/counts", tag: "Machinery", summary: "Count the jobs in each state", action: authz.ActionReadOperations},
 		func(ctx context.Context, _ *struct{}) (*struct{ Body map[string]int64 }, error) {

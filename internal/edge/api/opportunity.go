@@ -181,7 +181,7 @@ func (s *server) registerOpportunities() {
 	}, s.retryActivities)
 	add(s, operation{
 		id: "mark-joint", method: http.MethodPut, path: "/opportunities/{id}/joint/{cloud}", tag: "Opportunities", summary: "Say that an opportunity is joint with a cloud, or is not", action: authz.ActionMarkJoint, also: []int{http.StatusNotFound},
-		about: "`joint` null gives the decision back to the rule. A joint opportunity that meets the portal's requirements is registered by itself.",
+		about: "`joint` null gives the decision back to the rule. A joint opportunity that meets the portal's requirements is registered by itself: where the policies want a Director's approval for that, the answer is 202 with the approval, and nothing is decided until then.",
 	},
 		func(ctx context.Context, in *struct {
 			Repeatable
@@ -192,16 +192,33 @@ func (s *server) registerOpportunities() {
 				Reason string `json:"reason,omitempty" maxLength:"500" example:"The customer buys through AWS Marketplace" doc:"Needed for true and false."`
 			}
 		},
-		) (*all[Joint], error) {
-			if err := s.app.Opportunities.MarkJoint(ctx, in.ID, cloud.Cloud(in.Cloud), in.Body.Joint, in.Body.Reason); err != nil {
+		) (*markedJoint, error) {
+			res, err := s.app.Approvals.MarkJoint(ctx, in.ID, cloud.Cloud(in.Cloud), in.Body.Joint, in.Body.Reason)
+			if err != nil {
 				return nil, err
 			}
 			_, joint, err := s.app.Opportunities.Get(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}
-			return allOf(mapped(joint, jointOf)), nil
+			out := &markedJoint{Status: http.StatusOK, Body: MarkedJoint{Items: mapped(joint, jointOf), Approval: approvalPtr(res.Waiting)}}
+			if res.Waiting != nil {
+				out.Status = http.StatusAccepted
+			}
+			return out, nil
 		})
+	s.alsoAnswers("/opportunities/{id}/joint/{cloud}", http.MethodPut, http.StatusOK, http.StatusAccepted, "It waits for a Director's approval")
+}
+
+// MarkedJoint is the joint decisions that stand after one was asked for.
+type MarkedJoint struct {
+	Items    []Joint   `json:"items" nullable:"false"`
+	Approval *Approval `json:"approval,omitempty" doc:"It needs a Director's approval and waits for it; the decisions are as they were."`
+}
+
+type markedJoint struct {
+	Status int
+	Body   MarkedJoint
 }
 
 func (s *server) listOpportunities(ctx context.Context, in *opportunitiesInput) (*struct {

@@ -47,6 +47,7 @@ type registrationsInput struct {
 type Registered struct {
 	DryRun       bool         `json:"dry_run"`
 	Registration Registration `json:"registration"`
+	Approval     *Approval    `json:"approval,omitempty" doc:"It needs a Director's approval and waits for it; the registration is as it was, or empty when there is none yet."`
 	Payload      any          `json:"payload,omitempty" doc:"In a dry run without blocking findings: what would be sent to the portal."`
 }
 
@@ -69,9 +70,9 @@ func (s *server) registerRegistrations() {
 	add(s, operation{
 		id: "register-opportunity", method: http.MethodPost, path: "/opportunities/{id}/registrations", tag: "Registrations", summary: "Register an opportunity with a cloud, or try again what failed", action: authz.ActionRegister,
 		status: http.StatusAccepted, also: []int{http.StatusNotFound, http.StatusBadGateway},
-		about: "The wish is stored, and Tandem carries it out: follow the registration. A dry run answers 200 with the findings and the payload, and changes nothing.",
+		about: "The wish is stored, and Tandem carries it out: follow the registration. Where the policies want a Director's approval it waits for that: follow the approval. A dry run answers 200 with the findings and the payload, and changes nothing.",
 	}, s.register)
-	s.alsoAnswers("/opportunities/{id}/registrations", http.MethodPost, http.StatusAccepted, http.StatusOK)
+	s.alsoAnswers("/opportunities/{id}/registrations", http.MethodPost, http.StatusAccepted, http.StatusOK, "Dry run: nothing was changed")
 	add(s, operation{
 		id: "list-registrations", method: http.MethodGet, path: "/registrations", tag: "Registrations", summary: "List registrations by state and cloud", action: authz.ActionRead,
 		about: "In the order in which they were opened, so that new ones come last.",
@@ -134,17 +135,25 @@ func (s *server) registerRegistrations() {
 
 func (s *server) register(ctx context.Context, in *registerInput) (*registerOutput, error) {
 	dry := in.DryRun || in.Body.DryRun
-	r, payload, err := s.app.Registrations.Register(ctx, in.ID, cloud.Cloud(in.Body.Cloud), dry)
+	if !dry {
+		res, err := s.app.Approvals.Register(ctx, in.ID, cloud.Cloud(in.Body.Cloud))
+		if err != nil {
+			return nil, err
+		}
+		reg := res.Registration
+		if reg.ID == "" {
+			reg.OpportunityID, reg.Cloud, reg.State = in.ID, cloud.Cloud(in.Body.Cloud), registration.StateChecking
+		}
+		return &registerOutput{Status: http.StatusAccepted, Body: Registered{Registration: registrationOf(&reg), Approval: approvalPtr(res.Waiting)}}, nil
+	}
+	r, payload, err := s.app.Registrations.Register(ctx, in.ID, cloud.Cloud(in.Body.Cloud), true)
 	if err != nil {
 		return nil, err
 	}
-	out := &registerOutput{Status: http.StatusAccepted, Body: Registered{DryRun: dry, Registration: registrationOf(&r)}}
-	if dry {
-		out.Status = http.StatusOK
-		if len(payload) > 0 {
-			if err := json.Unmarshal(payload, &out.Body.Payload); err != nil {
-				return nil, fmt.Errorf("the payload of a dry run: %w", err)
-			}
+	out := &registerOutput{Status: http.StatusOK, Body: Registered{DryRun: true, Registration: registrationOf(&r)}}
+	if len(payload) > 0 {
+		if err := json.Unmarshal(payload, &out.Body.Payload); err != nil {
+			return nil, fmt.Errorf("the payload of a dry run: %w", err)
 		}
 	}
 	return out, nil
@@ -181,14 +190,14 @@ func (s *server) listRegistrations(ctx context.Context, in *registrationsInput) 
 }
 
 // alsoAnswers documents a second status with the same body.
-func (s *server) alsoAnswers(path, method string, like, status int) {
+func (s *server) alsoAnswers(path, method string, like, status int, text string) {
 	item := s.huma.OpenAPI().Paths[path]
 	for _, op := range []*huma.Operation{item.Post, item.Put} {
 		if op == nil || op.Method != method {
 			continue
 		}
 		twin := *op.Responses[strconv.Itoa(like)]
-		twin.Description = "Dry run: nothing was changed"
+		twin.Description = text
 		op.Responses[strconv.Itoa(status)] = &twin
 	}
 }

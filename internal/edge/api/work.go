@@ -11,7 +11,7 @@ import (
 
 // TodayItem is one thing that needs a person.
 type TodayItem struct {
-	Kind           string     `json:"kind" enum:"connection,action_required,failed,blocked,rejected,crm,waiting"`
+	Kind           string     `json:"kind" enum:"connection,action_required,failed,blocked,rejected,crm,waiting,approval,asked"`
 	Title          string     `json:"title"`
 	Reason         string     `json:"reason"`
 	OpportunityID  string     `json:"opportunity_id"`
@@ -25,6 +25,7 @@ type TodayItem struct {
 	CloseOn        string     `json:"close_on" doc:"A day, or empty."`
 	Since          *time.Time `json:"since"`
 	Urgency        int        `json:"urgency" doc:"Higher is more urgent."`
+	Approval       *Approval  `json:"approval,omitempty" doc:"The request to decide on, or one's own."`
 }
 
 // Today is the day's work, the most urgent first.
@@ -71,7 +72,7 @@ func (s *server) registerWork() {
 				return TodayItem{
 					Kind: string(i.Kind), Title: i.Title, Reason: i.Reason, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, Name: i.Name,
 					AccountName: i.AccountName, OwnerName: i.OwnerName, Cloud: string(i.Cloud), State: string(i.State), Amount: moneyOf(i.Amount),
-					CloseOn: string(i.CloseOn), Since: at(i.Since), Urgency: i.Urgency,
+					CloseOn: string(i.CloseOn), Since: at(i.Since), Urgency: i.Urgency, Approval: approvalPtr(i.Request),
 				}
 			})}
 			for k, n := range t.Counts {

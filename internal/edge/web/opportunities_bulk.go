@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
@@ -205,7 +206,7 @@ func (o *opportunities) bulkRegisterDo(rw http.ResponseWriter, r *http.Request) 
 		return
 	}
 	p := bulkPage{Cloud: c, Done: true, Back: listPath}
-	done := 0
+	done, waiting := 0, 0
 	for _, x := range ids {
 		row, err := o.foresee(r, x, c)
 		if err != nil {
@@ -213,8 +214,11 @@ func (o *opportunities) bulkRegisterDo(rw http.ResponseWriter, r *http.Request) 
 			return
 		}
 		if row.Will {
-			_, _, err := o.app.Registrations.Register(r.Context(), x, c, false)
+			res, err := o.app.Approvals.Register(r.Context(), x, c)
 			switch {
+			case err == nil && res.Waiting != nil:
+				waiting++
+				row.Outcome, row.Why = ui.Badge{Tone: ui.ToneInfo, Text: "Waits for approval"}, res.Waiting.Message()
 			case err == nil:
 				done++
 				row.Outcome, row.Why = ui.Badge{Tone: ui.ToneSuccess, Text: "On its way"}, "Tandem sends it to "+c.Portal()+" now"
@@ -227,7 +231,11 @@ func (o *opportunities) bulkRegisterDo(rw http.ResponseWriter, r *http.Request) 
 		}
 		p.Rows = append(p.Rows, row)
 	}
-	o.bulkResult(rw, r, p, fmt.Sprintf("%d of %d are on their way to %s", done, len(ids), c.Portal()), done == len(ids))
+	title := fmt.Sprintf("%d of %d are on their way to %s", done, len(ids), c.Portal())
+	if waiting > 0 {
+		title += fmt.Sprintf(", %d wait for approval", waiting)
+	}
+	o.bulkResult(rw, r, p, title, done+waiting == len(ids))
 }
 
 func (o *opportunities) bulkResult(rw http.ResponseWriter, r *http.Request, p bulkPage, title string, all bool) {
@@ -311,12 +319,13 @@ func (o *opportunities) bulkJointDo(rw http.ResponseWriter, r *http.Request) {
 	form := bulkPage{Cloud: cloud.Cloud(r.FormValue("cloud")), Joint: r.FormValue("joint"), Reason: r.FormValue("reason"), Back: localPath(r.FormValue("back"), listPath)}
 	joint, err := jointChoice(form.Joint)
 	p := bulkPage{Cloud: form.Cloud, Done: true, Back: form.Back}
-	done := 0
+	done, waiting := 0, 0
 	for _, x := range ids {
+		var res approval.Result
 		if err == nil {
-			err = o.app.Opportunities.MarkJoint(r.Context(), x, form.Cloud, joint, form.Reason)
+			res, err = o.app.Approvals.MarkJoint(r.Context(), x, form.Cloud, joint, form.Reason)
 		}
-		if fields, _, ok := fieldsOf(err); ok && len(fields) > 0 && done == 0 {
+		if fields, _, ok := fieldsOf(err); ok && len(fields) > 0 && done+waiting == 0 {
 			form.Fields = fields
 			o.jointForm(rw, r, http.StatusUnprocessableEntity, ids, form)
 			return
@@ -325,12 +334,19 @@ func (o *opportunities) bulkJointDo(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case err == nil:
 			done++
+			if res.Waiting != nil {
+				done--
+				waiting++
+			}
 			deal, now, gerr := o.app.Opportunities.Get(r.Context(), x)
 			if gerr != nil {
 				o.fail(rw, r, gerr)
 				return
 			}
 			row.Name, row.Account, row.Outcome, row.Why = deal.Name, deal.AccountName, jointNow(now), jointWhy(now)
+			if res.Waiting != nil {
+				row.Outcome, row.Why = ui.Badge{Tone: ui.ToneInfo, Text: "Waits for approval"}, res.Waiting.Message()
+			}
 		case problem.KindOf(err) == problem.KindInternal:
 			o.fail(rw, r, err)
 			return
@@ -340,5 +356,9 @@ func (o *opportunities) bulkJointDo(rw http.ResponseWriter, r *http.Request) {
 		}
 		p.Rows = append(p.Rows, row)
 	}
-	o.bulkResult(rw, r, p, fmt.Sprintf("%d of %d were decided", done, len(ids)), done == len(ids))
+	title := fmt.Sprintf("%d of %d were decided", done, len(ids))
+	if waiting > 0 {
+		title += fmt.Sprintf(", %d wait for approval", waiting)
+	}
+	o.bulkResult(rw, r, p, title, done+waiting == len(ids))
 }

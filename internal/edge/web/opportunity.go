@@ -283,9 +283,9 @@ func (p *dealPage) timeline(r *http.Request, list []activity.Activity) {
 
 func eventTone(kind string) ui.Tone {
 	switch kind {
-	case "approved", "registered", "launched":
+	case "approved", "registered", "launched", "approval_given":
 		return ui.ToneSuccess
-	case "action_required", "rejected", "failed":
+	case "action_required", "rejected", "failed", "approval_refused", "approval_superseded":
 		return ui.ToneDanger
 	}
 	return ui.ToneNeutral

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
@@ -65,13 +66,16 @@ func (w *Web) opportunityRegister(rw http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	reg, _, err := w.app.Registrations.Register(r.Context(), opportunityID, c, false)
+	res, err := w.app.Approvals.Register(r.Context(), opportunityID, c)
 	if err != nil {
 		w.refuse(rw, r, opportunityID, f, err)
 		return
 	}
 	message := "Tandem sends it to " + c.Portal() + " now"
-	if reg.State.InPortal() {
+	switch {
+	case res.Waiting != nil:
+		message = res.Waiting.Message()
+	case res.Registration.State.InPortal():
 		message = "Tandem reads it from " + c.Portal() + " now"
 	}
 	w.done(rw, r, dealPath(opportunityID, string(c)), message, "")
@@ -101,15 +105,19 @@ func (w *Web) opportunityJoint(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	joint, err := jointChoice(f.Joint)
+	var res approval.Result
 	if err == nil {
-		err = w.app.Opportunities.MarkJoint(r.Context(), opportunityID, c, joint, f.Reason)
+		res, err = w.app.Approvals.MarkJoint(r.Context(), opportunityID, c, joint, f.Reason)
 	}
 	if err != nil {
 		w.refuse(rw, r, opportunityID, f, err)
 		return
 	}
 	message := "The rule decides again whether it is joint with " + c.Label()
-	if joint != nil {
+	switch {
+	case res.Waiting != nil:
+		message = res.Waiting.Message()
+	case joint != nil:
 		message = "It is joint with " + c.Label() + " now, by your word"
 		if !*joint {
 			message = "It is not joint with " + c.Label() + " now, by your word"

@@ -123,28 +123,28 @@ func jointDecisions(t *testing.T, w *dealWorld) {
 func bulkActs(t *testing.T, w *dealWorld) {
 	good, blocked, approved := w.registrable(t), w.inState(t, registration.StateBlocked), w.inState(t, registration.StateApproved)
 	other := w.registrable(t, good.ID)
-	if status, _, _ := w.post(t, w.abdm, "/opportunities/bulk/register", nil); status != http.StatusUnprocessableEntity {
+	if status, _, _ := w.post(t, w.director, "/opportunities/bulk/register", nil); status != http.StatusUnprocessableEntity {
 		t.Errorf("nothing selected: %d", status)
 	}
 	many := url.Values{}
 	for i := range 201 {
 		many.Add("id", fmt.Sprintf("opp_%026d", i))
 	}
-	if status, _, _ := w.post(t, w.abdm, "/opportunities/bulk/register", many); status != http.StatusUnprocessableEntity {
+	if status, _, _ := w.post(t, w.director, "/opportunities/bulk/register", many); status != http.StatusUnprocessableEntity {
 		t.Errorf("too many selected: %d", status)
 	}
-	status, body, _ := w.post(t, w.abdm, "/opportunities/bulk/joint/confirm", url.Values{"id": {good.ID}, "cloud": {"aws"}, "joint": {"yes"}})
+	status, body, _ := w.post(t, w.director, "/opportunities/bulk/joint/confirm", url.Values{"id": {good.ID}, "cloud": {"aws"}, "joint": {"yes"}})
 	if status != http.StatusUnprocessableEntity || !strings.Contains(body, "Say why") {
 		t.Errorf("joint without a reason: %d", status)
 	}
-	_, body, _ = w.post(t, w.abdm, "/opportunities/bulk/joint", url.Values{"id": {good.ID, approved.ID}})
+	_, body, _ = w.post(t, w.director, "/opportunities/bulk/joint", url.Values{"id": {good.ID, approved.ID}})
 	has(t, body, "Decide for 2 opportunities", html.EscapeString(good.Name), "Joint with AWS")
-	_, body, _ = w.post(t, w.abdm, "/opportunities/bulk/joint/confirm", url.Values{"id": {good.ID, "opp_" + strings.Repeat("0", 26)}, "cloud": {"aws"}, "joint": {"yes"}, "reason": {"Sold together"}})
+	_, body, _ = w.post(t, w.director, "/opportunities/bulk/joint/confirm", url.Values{"id": {good.ID, "opp_" + strings.Repeat("0", 26)}, "cloud": {"aws"}, "joint": {"yes"}, "reason": {"Sold together"}})
 	has(t, body, "1 of 2 were decided", "Joint with AWS", "Sold together", "Refused")
 
 	before, _ := w.registrationOf(t, good.ID)
 	ids := url.Values{"id": {good.ID, blocked.ID, approved.ID, other.ID}}
-	_, body, _ = w.post(t, w.abdm, "/opportunities/bulk/register", ids)
+	_, body, _ = w.post(t, w.director, "/opportunities/bulk/register", ids)
 	has(t, body, "1 of 4 selected would be sent", "Will be registered", "to mend", "already: Approved", "not joint with AWS", "Register 1 opportunity with AWS")
 	if n := strings.Count(body, `name="id" value="`); n != 1 {
 		t.Errorf("the confirmation carries %d ids", n)
@@ -153,7 +153,7 @@ func bulkActs(t *testing.T, w *dealWorld) {
 		t.Error("the preview changed a registration")
 	}
 	ids.Set("cloud", "aws")
-	_, body, _ = w.post(t, w.abdm, "/opportunities/bulk/register/confirm", ids)
+	_, body, _ = w.post(t, w.director, "/opportunities/bulk/register/confirm", ids)
 	has(t, body, "1 of 4 are on their way to AWS Partner Central", "On its way")
 	if after, _ := w.registrationOf(t, good.ID); after.Version == before.Version {
 		t.Error("the act did nothing")

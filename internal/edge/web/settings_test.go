@@ -28,6 +28,7 @@ func TestEverySettingsPageShowsWhatIsThereAndOnlyDirectorsFindWhatChangesIt(t *t
 		v.sees("/settings/joint-rule", 200, "A deal is joint with AWS when its resale partner, influence partner or deal registration partner names “amazon web services”, “amazon” or “aws”.", "“10-Duplicate” are not registered, and neither are closed ones.")
 	}
 	director.sees("/settings/joint-rule", 200, "Save rule", "Preview", `name="clouds.aws.words"`)
+	director.sees("/settings/policies", 200, "oversight.cedar", "Nobody approves their own request", "team.cedar", "in force in this Tandem", `value="250000"`, "Save")
 	director.sees("/settings/people", 200, "Add a user", "Rita Reader", "Ada Associate")
 	director.sees("/settings/people/new", 200, "Add user")
 	director.sees("/settings/people/"+reader.person.ID, 200, "Set level", "Disable…")
@@ -36,13 +37,14 @@ func TestEverySettingsPageShowsWhatIsThereAndOnlyDirectorsFindWhatChangesIt(t *t
 	for _, v := range []*visitor{associate, reader} {
 		v.sees("/settings/joint-rule", 200, "!Save rule", "!<textarea", "Directors change this rule")
 		v.sees("/settings/solutions", 200, "!Save", "Directors choose")
+		v.sees("/settings/policies", 200, "!Save", "Directors change this value", "oversight.cedar")
 		v.sees("/settings/people", 200, "!Add a user")
 		v.sees("/settings/people/new", 403)
 		v.sees("/settings/people/"+director.person.ID, 403)
 		at := "/settings/people/" + director.person.ID
 		for path, form := range map[string]url.Values{
 			"/settings/joint-rule": ruleForm(opportunity.DefaultJointRule(), "0"), "/settings/joint-rule/preview": ruleForm(opportunity.DefaultJointRule(), "0"),
-			"/settings/solutions": {"version": {"0"}}, "/settings/people": {"name": {"X Y"}, "email": {"x@y.example"}, "level": {"director"}},
+			"/settings/solutions": {"version": {"0"}}, "/settings/policies": {"version": {"0"}, "threshold_usd": {"1"}}, "/settings/people": {"name": {"X Y"}, "email": {"x@y.example"}, "level": {"director"}},
 			at + "/level": {"level": {"reader"}}, at + "/password": nil, at + "/disable": nil,
 		} {
 			if got := v.post(path, form); got.status != http.StatusForbidden {

@@ -33,6 +33,8 @@ var itemKinds = []struct {
 	rest  string
 }{
 	{workspace.ItemConnection, "Connections", "/connections"},
+	{workspace.ItemApproval, "Approvals", "/approvals"},
+	{workspace.ItemAsked, "Your requests", "/approvals?box=mine"},
 	{workspace.ItemAction, "Partner asks", "/opportunities?state=action_required"},
 	{workspace.ItemFailed, "Refused", "/opportunities?state=failed"},
 	{workspace.ItemBlocked, "Blocked", "/opportunities?state=blocked"},
@@ -48,8 +50,9 @@ type todayData struct {
 	aside   templ.Component // the clouds whose portals are not connected
 	sync    syncPart
 	work    ui.WorkList
-	more    string // why there are more than shown; "" when all are
-	moreAll string // where the rest is
+	forms   []itemForm // what the acts of the items send
+	more    string     // why there are more than shown; "" when all are
+	moreAll string     // where the rest is
 }
 
 func (w *Web) showToday(rw http.ResponseWriter, r *http.Request) {
@@ -102,7 +105,11 @@ func (w *Web) todayData(r *http.Request) (todayData, error) {
 		total = t.Counts[kind]
 	}
 	for i, item := range items[:min(len(items), limit)] {
-		d.work.Items = append(d.work.Items, workItem(item, i, now))
+		shown := workItem(item, i, now)
+		if item.Request != nil {
+			d.forms = append(d.forms, requestItem(&shown, &item, r.URL.RequestURI(), now))
+		}
+		d.work.Items = append(d.work.Items, shown)
 	}
 	if len(d.work.Items) < total {
 		d.work.Title = "The most urgent"
@@ -172,6 +179,9 @@ func todayMore(kind workspace.ItemKind, owner string, shown, listed, total int) 
 		return "", ""
 	}
 	for _, k := range itemKinds {
+		if k.kind == kind && (k.kind == workspace.ItemApproval || k.kind == workspace.ItemAsked) {
+			return "See all of them", k.rest
+		}
 		if k.kind == kind && k.rest != "" && k.kind != workspace.ItemConnection {
 			return "See all " + ui.Count(int64(total)) + " in the list of opportunities", ownedBy(k.rest, owner)
 		}

@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/cedar-policy/cedar-go"
-	"github.com/cedar-policy/cedar-go/types"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 )
@@ -107,6 +106,12 @@ const (
 	ActionMarkJoint      Action = "mark_joint"      // say that an opportunity is joint, or is not
 	ActionRegister       Action = "register"        // check, register and resubmit an opportunity
 	ActionUpdate         Action = "update"          // change a registered opportunity in the portal, settle a conflict
+	ActionLaunch         Action = "launch"          // say in the portal that the deal is won
+	ActionClose          Action = "close"           // say in the portal that the deal is lost
+	ActionAccept         Action = "accept_invitation"
+	ActionReject         Action = "reject_invitation"
+	ActionApprove        Action = "approve"         // decide on somebody's request
+	ActionAsk            Action = "ask"             // take back one's own request, note what was decided on it
 	ActionRetryJob       Action = "retry_job"       // retry or cancel a job
 	ActionSaveView       Action = "save_view"       // keep a view of a list
 	ActionChangeSettings Action = "change_settings" // change the rules of the team
@@ -174,30 +179,12 @@ func Require(ctx context.Context, action Action) error {
 	return nil
 }
 
-// May reports what the policies say, without the scopes of a token.
+// May reports whether the policies let a do the action at all, once approved where
+// that is needed, without the scopes of a token. What needs approval is decided
+// by Decide.
 func May(a Actor, action Action) (bool, error) {
-	set, err := policies()
-	if err != nil {
-		return false, err
-	}
-	if a.Kind == KindSystem {
-		return true, nil
-	}
-	who := types.NewEntityUID("Person", types.String(a.ID))
-	entities := types.EntityMap{who: {
-		UID:        who,
-		Attributes: types.NewRecord(types.RecordMap{"level": types.String(a.Level)}),
-	}}
-	decision, diag := cedar.Authorize(set, entities, cedar.Request{
-		Principal: who,
-		Action:    types.NewEntityUID("Action", types.String(action)),
-		Resource:  types.NewEntityUID("Tandem", "team"),
-		Context:   types.NewRecord(nil),
-	})
-	if len(diag.Errors) > 0 {
-		return false, fmt.Errorf("deciding on %s: %s", action, diag.Errors[0])
-	}
-	return decision == cedar.Allow, nil
+	may, _, err := ask(a, action, Facts{AmountUSD: Dollars(0)}, true)
+	return may, err
 }
 
 // Words gives the action in words, to stand after "may" or "may not".
@@ -215,6 +202,18 @@ func Words(a Action) string {
 		return "register an opportunity"
 	case ActionUpdate:
 		return "change an opportunity in the partner's portal"
+	case ActionLaunch:
+		return "launch an opportunity in the partner's portal"
+	case ActionClose:
+		return "close an opportunity as lost in the partner's portal"
+	case ActionAccept:
+		return "accept a partner's invitation"
+	case ActionReject:
+		return "reject a partner's invitation"
+	case ActionApprove:
+		return "approve requests"
+	case ActionAsk:
+		return "take back their own requests"
 	case ActionRetryJob:
 		return "retry or cancel a job"
 	case ActionSaveView:

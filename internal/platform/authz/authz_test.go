@@ -9,9 +9,9 @@ import (
 
 func TestWhoMayDoWhat(t *testing.T) {
 	t.Parallel()
-	team := []Action{ActionReadOperations, ActionSync, ActionMarkJoint, ActionRegister, ActionUpdate, ActionRetryJob}
-	everyone := []Action{ActionRead, ActionSaveView, ActionOwnToken}
-	lead := []Action{ActionChangeSettings, ActionManagePeople}
+	team := []Action{ActionReadOperations, ActionSync, ActionMarkJoint, ActionRegister, ActionUpdate, ActionLaunch, ActionClose, ActionAccept, ActionReject, ActionRetryJob}
+	everyone := []Action{ActionRead, ActionSaveView, ActionOwnToken, ActionAsk}
+	lead := []Action{ActionChangeSettings, ActionManagePeople, ActionApprove}
 	allowed := map[Level][]Action{
 		LevelReader:         everyone,
 		LevelAssociate:      append(append([]Action{}, everyone...), team...),

@@ -139,6 +139,9 @@ type WorkItem struct {
 	Amount Money
 	Cloud  string
 	Act    Button
+	// Other is a second act beside it, where the one decides and this one says no;
+	// without a label it is left out.
+	Other Button
 }
 
 // WorkList is a titled part of Today, the most urgent first as given.

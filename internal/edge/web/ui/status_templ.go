@@ -1047,6 +1047,12 @@ func (i WorkItem) html() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
+		if i.Other.Label != "" {
+			templ_7745c5c3_Err = i.other().Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
 		templ_7745c5c3_Err = i.act().Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -1057,6 +1063,12 @@ func (i WorkItem) html() templ.Component {
 		}
 		return nil
 	})
+}
+
+func (i WorkItem) other() Button {
+	b := i.Other
+	b.Small = true
+	return b
 }
 
 func (i WorkItem) act() Button {
