@@ -352,7 +352,7 @@ func TestAPersonSeesThePayloadBeforeAnythingIsSent(t *testing.T) {
 func TestOneLookIsPlannedForEachWish(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		woken := 0
-		f.Wake = func(context.Context, *dbTx, string) error { woken++; return nil }
+		f.Wake = func(_ context.Context, _ *dbTx, ids ...string) error { woken += len(ids); return nil }
 		f.take(t, good())
 		if woken != 1 {
 			t.Fatalf("woken %d times", woken)

@@ -64,8 +64,8 @@ type Service struct {
 
 	// Happened hears of every event inside the transaction that made it.
 	Happened func(ctx context.Context, tx *db.Tx, e Event) error
-	// Wake plans an Advance of a registration as soon as the transaction commits.
-	Wake func(ctx context.Context, tx *db.Tx, registrationID string) error
+	// Wake plans an Advance of each registration as soon as the transaction commits.
+	Wake func(ctx context.Context, tx *db.Tx, registrationIDs ...string) error
 	// Look plans a look at what changed in a cloud's portal.
 	Look func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error
 	// Write plans the writing of dirty registrations to Salesforce.
@@ -92,7 +92,7 @@ func NewService(d *db.DB, c clock.Clock, portals []Portal, pace Pace) *Service {
 		s.portals[p.Cloud()] = p
 	}
 	s.Happened = func(context.Context, *db.Tx, Event) error { return nil }
-	s.Wake = func(context.Context, *db.Tx, string) error { return nil }
+	s.Wake = func(context.Context, *db.Tx, ...string) error { return nil }
 	s.Write = func(context.Context, *db.Tx) error { return nil }
 	s.Look = func(context.Context, *db.Tx, cloud.Cloud) error { return nil }
 	s.Gate = func(context.Context, *db.Tx, Act) error { return nil }
@@ -121,19 +121,29 @@ func (s *Service) Reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 	if err != nil {
 		return err
 	}
+	var p plans
 	for i := range list {
 		o := &list[i]
 		wanted := opportunity.JointWith(joint[o.ID])
 		for c := range s.portals {
-			if err := s.reconsider(ctx, tx, m, o, c, slices.Contains(wanted, c), have[o.ID]); err != nil {
+			if err := s.reconsider(ctx, tx, m, o, c, slices.Contains(wanted, c), have[o.ID], &p); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	if err := insertMany(ctx, tx, p.opened); err != nil || len(p.woken) == 0 {
+		return err
+	}
+	return s.Wake(ctx, tx, p.woken...)
 }
 
-func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matcher, o *opportunity.Opportunity, c cloud.Cloud, joint bool, have []Registration) error {
+// plans is what a look at many opportunities leads to, stored in one go.
+type plans struct {
+	opened []Registration
+	woken  []string
+}
+
+func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matcher, o *opportunity.Opportunity, c cloud.Cloud, joint bool, have []Registration, p *plans) error {
 	ok, why := m.Registrable(o, c)
 	if !joint {
 		ok, why = false, "not joint with "+c.Label()
@@ -144,10 +154,8 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 			return nil
 		}
 		r := Registration{ID: id.New("reg"), OpportunityID: o.ID, Cloud: c, State: StateChecking, StateAt: tx.Now(), DueAt: tx.Now(), CRMDirty: false}
-		if err := insert(ctx, tx, &r); err != nil {
-			return err
-		}
-		return s.Wake(ctx, tx, r.ID)
+		p.opened, p.woken = append(p.opened, r), append(p.woken, r.ID)
+		return nil
 	}
 	r := have[i]
 	switch {
@@ -172,13 +180,13 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 		if err := update(ctx, tx, &r); err != nil {
 			return err
 		}
-		return s.Wake(ctx, tx, r.ID)
+		p.woken = append(p.woken, r.ID)
 	case s.follows(&r) && r.ComparedVersion != o.Version:
 		r.DueAt = tx.Now()
 		if err := update(ctx, tx, &r); err != nil {
 			return err
 		}
-		return s.Wake(ctx, tx, r.ID)
+		p.woken = append(p.woken, r.ID)
 	}
 	return nil
 }
@@ -509,12 +517,7 @@ func (s *Service) SetDefaults(ctx context.Context, d DefaultSolutions, version i
 		if err != nil {
 			return err
 		}
-		for _, x := range ids {
-			if err := s.Wake(ctx, tx, x); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.Wake(ctx, tx, ids...)
 	})
 }
 

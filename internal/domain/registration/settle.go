@@ -360,12 +360,7 @@ func (s *Service) SetOwners(ctx context.Context, o Owners, version int64) error 
 		if err != nil {
 			return err
 		}
-		for _, x := range ids {
-			if err := s.Wake(ctx, tx, x); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.Wake(ctx, tx, ids...)
 	})
 }
 

@@ -33,6 +33,13 @@ func insert(ctx context.Context, tx *db.Tx, r *Registration) error {
 	return db.Insert(ctx, tx, "registration", r)
 }
 
+func insertMany(ctx context.Context, tx *db.Tx, list []Registration) error {
+	for i := range list {
+		list[i].Version, list[i].CreatedAt, list[i].UpdatedAt = 1, tx.Now(), tx.Now()
+	}
+	return db.InsertMany(ctx, tx, "registration", list)
+}
+
 // update stores r if nobody changed the row since r was read.
 func update(ctx context.Context, tx *db.Tx, r *Registration) error {
 	r.Version, r.UpdatedAt = r.Version+1, tx.Now()

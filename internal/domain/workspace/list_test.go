@@ -262,6 +262,7 @@ func TestEveryFilterSortAndPageIsTheListMadeByHand(t *testing.T) {
 			if rapid.IntRange(0, 3).Draw(r, "to?") == 0 {
 				q.CloseTo = "2026-12-30"
 			}
+			f.gather = rapid.SampledFrom([]int64{0, CountedTo}).Draw(r, "gathered") // 0 walks
 			want := f.naive(q)
 			rows, err := f.walk(q)
 			if err != nil {
@@ -283,6 +284,9 @@ func TestEveryFilterSortAndPageIsTheListMadeByHand(t *testing.T) {
 			}
 			if n, err := f.Count(f.ctx, q, 1000); err != nil || int(n) != len(want) {
 				r.Fatalf("counted %d, want %d, %v", n, len(want), err)
+			}
+			if p, err := f.List(f.ctx, q); err != nil || int(p.Found) != len(want) {
+				r.Fatalf("found %d, want %d, %v", p.Found, len(want), err)
 			}
 			if n, err := f.Count(f.ctx, q, 2); err != nil || int(n) != min(3, len(want)) {
 				r.Fatalf("counted %d up to 2, %v", n, err)

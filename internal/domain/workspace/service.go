@@ -20,12 +20,15 @@ import (
 
 // Service is the reads of the workspace.
 type Service struct {
-	db    *db.DB
-	clock clock.Clock
+	db     *db.DB
+	clock  clock.Clock
+	gather int64 // from more than so many on, List walks
 }
 
 // NewService gives the reads on a database.
-func NewService(d *db.DB, c clock.Clock) *Service { return &Service{db: d, clock: c} }
+func NewService(d *db.DB, c clock.Clock) *Service {
+	return &Service{db: d, clock: c, gather: CountedTo}
+}
 
 // Row is one line of the list.
 type Row struct {
@@ -70,10 +73,12 @@ func (r *Row) Amount() money.Amount {
 }
 
 // Page is one page of the list; Next is the cursor of the next one, "" at the
-// end.
+// end. Found is how many opportunities the query finds on all pages, at most
+// CountedTo+1.
 type Page struct {
-	Rows []Row
-	Next string
+	Rows  []Row
+	Next  string
+	Found int64
 }
 
 // List gives a page of opportunities. Needs read.
@@ -85,11 +90,19 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if limit <= 0 {
 		limit = 50
 	}
-	rows, err := page(ctx, s.db, q, limit+1)
+	found, err := count(ctx, s.db, q, CountedTo+1)
 	if err != nil {
 		return Page{}, err
 	}
-	p := Page{Rows: rows}
+	by := gather
+	if found > s.gather {
+		by = walk
+	}
+	rows, err := page(ctx, s.db, q, limit+1, by)
+	if err != nil {
+		return Page{}, err
+	}
+	p := Page{Rows: rows, Found: found}
 	if len(rows) > limit {
 		p.Rows = rows[:limit]
 		last := &rows[limit-1]

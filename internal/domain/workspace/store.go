@@ -37,43 +37,121 @@ func (w *where) in(column string, values []string) {
 
 func (w *where) sql() string { return ` WHERE ` + strings.Join(w.cond, ` AND `) }
 
-// filter turns the query into conditions on opportunity o. The filters that a
-// few deals meet (cloud, state) come as sets of ids.
-func filter(q Query) *where {
+// way is how the opportunities of a query are found.
+type way int
+
+const (
+	// anyWay leaves it to the database.
+	anyWay way = iota
+	// walk reads in the order of the sort until the page is full: right when many
+	// match, because then the next ones are near.
+	walk
+	// gather collects the few that match, from the smallest set that is known.
+	gather
+)
+
+// filter turns the query into conditions on opportunity o.
+func filter(q Query, by way) *where {
 	w := &where{}
 	w.add(`NOT o.deleted`)
 	if key := textkey.Of(q.Text); key != "" {
 		w.add(`(o.name_key LIKE ? ESCAPE '\' OR o.account_crm_id IN (SELECT a.crm_id FROM account a WHERE a.name_key LIKE ? ESCAPE '\'))`, db.Contains(key), db.Contains(key))
 	}
-	switch {
-	case len(q.States) > 0 && len(q.Clouds) > 0:
-		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?) AND r.cloud IN (?))`, q.States, q.Clouds)
-	case len(q.States) > 0:
-		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?))`, q.States)
-	case len(q.Clouds) > 0:
-		w.add(`o.id IN (SELECT c.opportunity_id FROM opportunity_cloud c WHERE c.joint AND c.cloud IN (?))`, q.Clouds)
+	if by != gather { // from says it
+		standingFilter(w, q, by)
 	}
-	w.in(`o.stage`, q.Stages)
+	w.facet(`o.stage`, q.Stages, by == walk && q.Sort != SortStage)
+	w.facet(`o.owner_crm_id`, q.Owners, by == walk)
 	w.in(`o.geo`, q.Geos)
 	w.in(`o.region`, q.Regions)
 	w.in(`o.segment`, q.Segments)
 	w.in(`o.order_type`, q.Orders)
-	w.in(`o.owner_crm_id`, q.Owners)
+	// Deals that close first are closed ones: an open one is found only by the
+	// index that has them apart.
+	byClose := by == walk && (q.Sort == SortClose || q.Sort == "")
 	switch q.Open {
 	case "open":
-		w.add(`NOT o.closed`)
+		w.either(byClose, `o.closed = false`, `NOT o.closed`)
 	case "closed":
-		w.add(`o.closed`)
-	case "won":
-		w.add(`o.won`)
+		w.either(byClose, `o.closed = true`, `o.closed`)
+	case "won": // and closed, as the CRM has it
+		w.either(byClose, `o.closed = true AND o.won`, `o.won`)
+	}
+	aside := ``
+	if by == walk && !byClose {
+		aside = orNever
 	}
 	if !q.CloseFrom.IsZero() {
-		w.add(`o.close_on >= ?`, q.CloseFrom)
+		w.add(`(o.close_on >= ?`+aside+`)`, q.CloseFrom)
 	}
 	if !q.CloseTo.IsZero() {
-		w.add(`o.close_on <= ?`, q.CloseTo)
+		w.add(`(o.close_on <= ?`+aside+`)`, q.CloseTo)
 	}
 	return w
+}
+
+// orNever makes a condition one that no index answers, so that the planner walks
+// in the order of the sort: it knows nothing of how near the next match is, and
+// would sort ten thousand deals of a stage to give fifty. A deleted opportunity
+// is in no list.
+const orNever = ` OR o.deleted`
+
+func (w *where) facet(column string, values []string, aside bool) {
+	switch {
+	case len(values) == 0:
+	case aside:
+		w.add(`(`+column+` IN (?)`+orNever+`)`, values)
+	default:
+		w.in(column, values)
+	}
+}
+
+func (w *where) either(first bool, one, other string) {
+	if first {
+		w.add(one)
+		return
+	}
+	w.add(other)
+}
+
+// standingFilter asks of each opportunity how it stands with the clouds: by a
+// look at its own rows on a walk, else by the set of all that stand so.
+func standingFilter(w *where, q Query, by way) {
+	registrations := len(q.States) > 0
+	switch {
+	case !registrations && len(q.Clouds) == 0:
+	case registrations && by == walk && len(q.Clouds) > 0:
+		w.add(`(SELECT count(*) FROM registration r WHERE r.opportunity_id = o.id AND r.state IN (?) AND r.cloud IN (?)) > 0`, q.States, q.Clouds)
+	case registrations && by == walk:
+		w.add(`(SELECT count(*) FROM registration r WHERE r.opportunity_id = o.id AND r.state IN (?)) > 0`, q.States)
+	case registrations && len(q.Clouds) > 0:
+		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?) AND r.cloud IN (?))`, q.States, q.Clouds)
+	case registrations:
+		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?))`, q.States)
+	case by == walk:
+		w.add(`(SELECT count(*) FROM opportunity_cloud c WHERE c.opportunity_id = o.id AND c.joint AND c.cloud IN (?)) > 0`, q.Clouds)
+	default:
+		w.add(`o.id IN (SELECT c.opportunity_id FROM opportunity_cloud c WHERE c.joint AND c.cloud IN (?))`, q.Clouds)
+	}
+}
+
+// gathered gives FROM and WHERE that find the query's opportunities as o, each of
+// them once. Of one cloud an opportunity has one row at most; of several it may
+// have more, so that the set has to be made first.
+func gathered(q Query) (text string, args []any) {
+	w := filter(q, gather)
+	from := `opportunity o`
+	switch {
+	case len(q.States) > 0 && len(q.Clouds) == 1:
+		from = `registration r CROSS JOIN opportunity o`
+		w.add(`o.id = r.opportunity_id AND r.state IN (?) AND r.cloud = ?`, q.States, q.Clouds[0])
+	case len(q.Clouds) == 1:
+		from = `opportunity_cloud c CROSS JOIN opportunity o`
+		w.add(`o.id = c.opportunity_id AND c.joint AND c.cloud = ?`, q.Clouds[0])
+	default:
+		standingFilter(w, q, gather)
+	}
+	return ` FROM ` + from + w.sql(), w.args
 }
 
 // order gives the columns of a sort, each of them text but for the amount.
@@ -162,8 +240,25 @@ func ordered(w *where, q Query) (string, error) {
 	return ` ORDER BY ` + strings.Join(columns, way+`, `) + way, nil
 }
 
-func page(ctx context.Context, d *db.DB, q Query, limit int) ([]Row, error) {
-	w := filter(q)
+// CountedTo is how far List counts. Up to so many opportunities are gathered and
+// sorted. Where more match, a walk of a hundred thousand finds a page of fifty
+// among some 2,500.
+const CountedTo = 2_000
+
+// page gives the rows of a page: by a walk, or by gathering what is found, which
+// must be CountedTo at most.
+func page(ctx context.Context, d *db.DB, q Query, limit int, by way) ([]Row, error) {
+	if by == walk {
+		w := filter(q, walk)
+		tail, err := ordered(w, q)
+		if err != nil {
+			return nil, err
+		}
+		return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o`+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
+	}
+	set, args := gathered(q)
+	w := &where{}
+	w.add(`o.id IN (SELECT n.id FROM (SELECT o.id`+set+` LIMIT ?) n)`, append(args, CountedTo+1)...)
 	tail, err := ordered(w, q)
 	if err != nil {
 		return nil, err
@@ -172,8 +267,8 @@ func page(ctx context.Context, d *db.DB, q Query, limit int) ([]Row, error) {
 }
 
 func count(ctx context.Context, d *db.DB, q Query, limit int) (int64, error) {
-	w := filter(q)
-	return db.Get[int64](ctx, d, `SELECT count(*) FROM (SELECT 1 FROM opportunity o`+w.sql()+` LIMIT ?) n`, append(w.args, limit)...)
+	set, args := gathered(q)
+	return db.Get[int64](ctx, d, `SELECT count(*) FROM (SELECT 1`+set+` LIMIT ?) n`, append(args, limit)...)
 }
 
 type standing struct {
@@ -201,7 +296,7 @@ type laneSum struct {
 }
 
 func laneSums(ctx context.Context, d *db.DB, q Query, by Group, c cloud.Cloud) ([]laneSum, error) {
-	w := filter(q)
+	w := filter(q, anyWay)
 	if by == GroupStage {
 		return db.Select[laneSum](ctx, d, `SELECT o.stage AS lane, o.currency, count(*) AS n, cast(coalesce(sum(o.amount_minor), 0) AS bigint) AS minor
 			FROM opportunity o`+w.sql()+` GROUP BY o.stage, o.currency ORDER BY o.stage, o.currency`, w.args...)
@@ -212,7 +307,7 @@ func laneSums(ctx context.Context, d *db.DB, q Query, by Group, c cloud.Cloud) (
 }
 
 func laneRows(ctx context.Context, d *db.DB, q Query, by Group, c cloud.Cloud, lane string, limit int) ([]Row, error) {
-	w := filter(q)
+	w := filter(q, anyWay)
 	q.After = ""
 	tail, err := ordered(w, q)
 	if err != nil {
@@ -246,7 +341,7 @@ func choices(ctx context.Context, d *db.DB) (Choices, error) {
 		*x.dst = list
 	}
 	owners, err := db.Select[Choice](ctx, d, `SELECT p.crm_id AS value, p.name AS label FROM person p WHERE p.crm_id IS NOT NULL
-		AND EXISTS (SELECT 1 FROM opportunity o WHERE o.owner_crm_id = p.crm_id) ORDER BY p.name_key LIMIT 500`)
+		AND p.crm_id IN (SELECT o.owner_crm_id FROM opportunity o) ORDER BY p.name_key LIMIT 500`)
 	c.Owners = owners
 	return c, err
 }

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -47,8 +48,8 @@ type server struct {
 	huma      huma.API
 	limiter   *limiter
 	keys      *idempotency.Store
-	documents map[string]document
-	ifMatch   map[string]bool // patterns of the operations that compare versions
+	documents map[string]func() (document, error) // by path
+	ifMatch   map[string]bool                     // patterns of the operations that compare versions
 }
 
 // New gives the handler of everything below Prefix. It may be mounted at
@@ -70,7 +71,8 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerViews()
 	s.registerSettings()
 	s.registerTeam()
-	return s, s.describe()
+	s.describe()
+	return s, nil
 }
 
 func (s *server) config() huma.Config {
@@ -137,25 +139,27 @@ func tags() []*huma.Tag {
 	}
 }
 
-// describe makes the OpenAPI document in its two forms.
-func (s *server) describe() error {
+// describe sets out the OpenAPI document in its two forms. Each is written when it
+// is first asked for: to write both took longer than all else before the first
+// answer of the program.
+func (s *server) describe() {
 	doc := s.huma.OpenAPI()
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(doc.Components.Schemas.Map(), unused)
 	}
-	asJSON, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return fmt.Errorf("api: describe: %w", err)
+	written := func(kind string, write func() ([]byte, error)) func() (document, error) {
+		return sync.OnceValues(func() (document, error) {
+			body, err := write()
+			if err != nil {
+				return document{}, fmt.Errorf("api: describe: %w", err)
+			}
+			return newDocument(kind, body), nil
+		})
 	}
-	asYAML, err := doc.YAML()
-	if err != nil {
-		return fmt.Errorf("api: describe: %w", err)
+	s.documents = map[string]func() (document, error){
+		Prefix + "/openapi.json": written("application/json", func() ([]byte, error) { return json.MarshalIndent(doc, "", "  ") }),
+		Prefix + "/openapi.yaml": written("application/yaml", doc.YAML),
 	}
-	s.documents = map[string]document{
-		Prefix + "/openapi.json": newDocument("application/json", asJSON),
-		Prefix + "/openapi.yaml": newDocument("application/yaml", asYAML),
-	}
-	return nil
 }
 
 func newDocument(kind string, body []byte) document {

@@ -95,7 +95,11 @@ func (t *tracked) Write(b []byte) (int, error) {
 // problem that is still to be written, or nil.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) *Problem {
 	ctx := r.Context()
-	if doc, ok := s.documents[r.URL.Path]; ok {
+	if written, ok := s.documents[r.URL.Path]; ok {
+		doc, err := written()
+		if err != nil {
+			return s.problemOf(ctx, err)
+		}
 		return doc.serve(w, r)
 	}
 	_, pattern := s.mux.Handler(r)

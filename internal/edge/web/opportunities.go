@@ -36,7 +36,7 @@ const (
 )
 
 // countUpTo is how far the list counts: beyond it says "more than".
-const countUpTo = 2_000
+const countUpTo = workspace.CountedTo
 
 // choicesFor is how long the values of the filters are kept: to find them is to
 // read all opportunities, and they change with the CRM's picklists.
@@ -187,11 +187,7 @@ func (o *opportunities) list(rw http.ResponseWriter, r *http.Request) {
 		o.fail(rw, r, err)
 		return
 	}
-	n, err := o.app.Workspace.Count(ctx, l.q, countUpTo)
-	if err != nil {
-		o.fail(rw, r, err)
-		return
-	}
+	n := page.Found
 	filters, err := o.filters(ctx, listPath, &l)
 	if err != nil {
 		o.fail(rw, r, err)

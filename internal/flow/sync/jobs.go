@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -147,11 +148,12 @@ func (s *Service) background(ctx context.Context) context.Context {
 // Hook ties the domain's wishes for work to jobs, stored in the transaction
 // that wishes them.
 func (s *Service) Hook(client func() *jobs.Client) {
-	wake := func(ctx context.Context, tx *db.Tx, registrationID string) error {
+	wake := func(ctx context.Context, tx *db.Tx, registrationIDs ...string) error {
+		ids := slices.Compact(slices.Sorted(slices.Values(registrationIDs)))
 		if registration.Urgent(ctx) {
-			return client().Insert(ctx, tx, UrgentArgs{RegistrationID: registrationID}, urgent)
+			return jobs.InsertMany(ctx, client(), tx, argsOf(ids, func(id string) UrgentArgs { return UrgentArgs{RegistrationID: id} }), urgent)
 		}
-		return client().Insert(ctx, tx, AdvanceArgs{RegistrationID: registrationID}, anyOnce)
+		return jobs.InsertMany(ctx, client(), tx, argsOf(ids, func(id string) AdvanceArgs { return AdvanceArgs{RegistrationID: id} }), anyOnce)
 	}
 	write := func(ctx context.Context, tx *db.Tx) error {
 		if s.CRM == nil {
@@ -167,6 +169,14 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, DecideArgs{}, anyOnce)
 	}
+}
+
+func argsOf[T any](ids []string, args func(id string) T) []T {
+	out := make([]T, len(ids))
+	for i, id := range ids {
+		out[i] = args(id)
+	}
+	return out
 }
 
 // StartPull plans a read of Salesforce now; running says that one waits or runs

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -223,6 +224,24 @@ func (c *Client) River() *river.Client[*sql.Tx] { return c.river }
 func (c *Client) Insert(ctx context.Context, tx *db.Tx, args river.JobArgs, opts *river.InsertOpts) error {
 	if _, err := c.river.InsertTx(ctx, tx.SQL(), args, opts); err != nil {
 		return fmt.Errorf("plan %s: %w", args.Kind(), err)
+	}
+	return nil
+}
+
+// insertChunk is how many jobs one statement of InsertMany plans.
+const insertChunk = 500
+
+// InsertMany plans jobs of one kind in the transaction that makes them necessary,
+// in a few statements. With unique options every job must differ from the others.
+func InsertMany[T river.JobArgs](ctx context.Context, c *Client, tx *db.Tx, list []T, opts *river.InsertOpts) error {
+	for chunk := range slices.Chunk(list, insertChunk) {
+		params := make([]river.InsertManyParams, len(chunk))
+		for i, args := range chunk {
+			params[i] = river.InsertManyParams{Args: args, InsertOpts: opts}
+		}
+		if _, err := c.river.InsertManyTx(ctx, tx.SQL(), params); err != nil {
+			return fmt.Errorf("plan %d × %s: %w", len(chunk), chunk[0].Kind(), err)
+		}
 	}
 	return nil
 }

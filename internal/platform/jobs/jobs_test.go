@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +175,44 @@ func TestAUniqueJobWaitsOrRunsOnceButCanComeAgainWhenItIsDone(t *testing.T) {
 			t.Fatalf("when it is done: %d %v %v", second, skipped, err)
 		}
 		k.until(t, second, "completed")
+	})
+}
+
+func TestManyJobsArePlannedInOneTransactionAndEachOfThemOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, schema.Migrations(), func(t *testing.T, d *db.DB) {
+		ctx := t.Context()
+		k := newDesk(t, d, false)
+		list := make([]greet, 2*insertChunk+7)
+		for i := range list {
+			list[i].Name = strconv.Itoa(i)
+		}
+		if _, _, err := k.InsertNow(ctx, list[insertChunk], &river.InsertOpts{UniqueOpts: Once()}); err != nil {
+			t.Fatal(err)
+		}
+		changed := errors.New("changed my mind")
+		for _, end := range []error{changed, nil, nil} {
+			err := d.InTx(ctx, clock.System{}, func(tx *db.Tx) error {
+				if err := InsertMany(ctx, k.Client, tx, list, &river.InsertOpts{UniqueOpts: Once()}); err != nil {
+					return err
+				}
+				return end
+			})
+			if !errors.Is(err, end) {
+				t.Fatal(err)
+			}
+			want := int64(len(list))
+			if end != nil {
+				want = 1
+			}
+			if n, err := k.Unfinished(ctx, []string{"greet"}, time.Now().Add(time.Hour)); n != want || err != nil {
+				t.Fatalf("%d jobs, want %d, %v", n, want, err)
+			}
+		}
+		err := d.InTx(ctx, clock.System{}, func(tx *db.Tx) error { return InsertMany[greet](ctx, k.Client, tx, nil, nil) })
+		if err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -134,15 +134,18 @@ CREATE TABLE opportunity (
   updated_at timestamptz NOT NULL,
   version bigint NOT NULL DEFAULT 1
 );
-CREATE INDEX opportunity_close ON opportunity (close_on, id);
-CREATE INDEX opportunity_open_close ON opportunity (closed, close_on, id);
-CREATE INDEX opportunity_stage_close ON opportunity (stage, close_on, id);
-CREATE INDEX opportunity_geo_close ON opportunity (geo, close_on, id);
-CREATE INDEX opportunity_owner_close ON opportunity (owner_crm_id, close_on, id);
-CREATE INDEX opportunity_name ON opportunity (name_key, id);
-CREATE INDEX opportunity_amount ON opportunity (currency, (coalesce(amount_minor, 0)), id);
+-- One for each order of the list, to be walked until a page is full.
+CREATE INDEX opportunity_close ON opportunity (close_on, id) WHERE NOT deleted;
+CREATE INDEX opportunity_open_close ON opportunity (closed, close_on, id) WHERE NOT deleted;
+CREATE INDEX opportunity_stage_close ON opportunity (stage, close_on, id) WHERE NOT deleted;
+CREATE INDEX opportunity_name ON opportunity (name_key, id) WHERE NOT deleted;
+CREATE INDEX opportunity_account_name ON opportunity (account_name, id) WHERE NOT deleted;
+CREATE INDEX opportunity_owner_name ON opportunity (owner_name, id) WHERE NOT deleted;
+CREATE INDEX opportunity_amount ON opportunity (currency, (coalesce(amount_minor, 0)), id) WHERE NOT deleted;
+CREATE INDEX opportunity_updated ON opportunity (crm_modstamp, id) WHERE NOT deleted;
+-- What the list filters by and the board adds up, all in one place a tenth as large as the table.
+CREATE INDEX opportunity_facets ON opportunity (stage, owner_crm_id, deleted, closed, won, geo, region, segment, order_type, close_on, currency, amount_minor, id);
 CREATE INDEX opportunity_account ON opportunity (account_crm_id);
-CREATE INDEX opportunity_modstamp ON opportunity (crm_modstamp, id);
 
 CREATE TABLE opportunity_cloud (
   opportunity_id text NOT NULL REFERENCES opportunity (id),
@@ -230,7 +233,7 @@ CREATE TABLE registration (
   UNIQUE (opportunity_id, cloud)
 );
 CREATE INDEX registration_due ON registration (due_at);
-CREATE INDEX registration_state ON registration (state, cloud);
+CREATE INDEX registration_state ON registration (state, cloud, opportunity_id);
 CREATE INDEX registration_dirty ON registration (crm_dirty) WHERE crm_dirty;
 
 CREATE TABLE activity (
