@@ -189,7 +189,14 @@ func (w *world) start() {
 		Registrations: w.regs, CRM: salesforce.NewCRM(crm, "USD"), Portals: []flow.Portal{w.portal},
 	}
 	push := func(ctx context.Context, tx *db.Tx) error { return w.plan(ctx, tx, "push", "") }
-	w.regs.Wake = func(ctx context.Context, tx *db.Tx, id string) error { return w.plan(ctx, tx, "advance", id) }
+	w.regs.Wake = func(ctx context.Context, tx *db.Tx, ids ...string) error {
+		for _, id := range ids {
+			if err := w.plan(ctx, tx, "advance", id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	w.regs.Look = func(ctx context.Context, tx *db.Tx, _ cloudName) error { return w.plan(ctx, tx, "changes", "") }
 	w.regs.Write, acts.Write = push, push
 	w.regs.Happened = acts.OnRegistration

@@ -211,7 +211,7 @@ func TestAnApprovalThatDiesHalfwayLeavesTheRequestWaitingAndNothingDone(t *testi
 		f.joint(t, o)
 		r := f.asks(t, "Ann", o.ID)
 		wake := f.regs.Wake
-		f.regs.Wake = func(context.Context, *db.Tx, string) error { panic("killed") }
+		f.regs.Wake = func(context.Context, *db.Tx, ...string) error { panic("killed") }
 		func() {
 			defer func() { _ = recover() }()
 			_, err := f.Approve(f.as(t, "Dan"), r.ID, "", 0)

@@ -162,7 +162,7 @@ func newFixture(t *testing.T, d *db.DB) *fixture {
 	f.regs = registration.NewService(d, c, []registration.Portal{f.p}, registration.DefaultPace)
 	acts := activity.NewService(d, c)
 	f.regs.Happened = acts.OnRegistration
-	f.regs.Wake = func(_ context.Context, _ *db.Tx, id string) error { f.woken = append(f.woken, id); return nil }
+	f.regs.Wake = func(_ context.Context, _ *db.Tx, ids ...string) error { f.woken = append(f.woken, ids...); return nil }
 	f.opps.Changed = func(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error {
 		m, err := f.opps.Matcher(ctx, tx)
 		if err != nil {
