@@ -194,14 +194,8 @@ const (
 // wrong; too many of them are of kind too_many with the time to wait.
 func (s *Service) SignIn(ctx context.Context, email, password, from string) (Person, error) {
 	subjects := []string{"mail:" + emailKey(email), "from:" + from}
-	for _, subject := range subjects {
-		wait, err := s.mustWait(ctx, subject)
-		if err != nil {
-			return Person{}, err
-		}
-		if wait > 0 {
-			return Person{}, problem.TooMany("too_many_attempts", fmt.Sprintf("Too many attempts: try again in %s", wait.Round(time.Second)), wait)
-		}
+	if err := s.throttle(ctx, subjects); err != nil {
+		return Person{}, err
 	}
 	p, err := byEmail(ctx, s.db, emailKey(email))
 	if err != nil && !problem.Is(err, problem.KindNotFound) {
@@ -227,8 +221,29 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string) (Per
 	})
 }
 
+// throttle gives a problem of kind too_many while one of the subjects must wait.
+func (s *Service) throttle(ctx context.Context, subjects []string) error {
+	for _, subject := range subjects {
+		wait, err := s.mustWait(ctx, subject)
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return problem.TooMany("too_many_attempts", fmt.Sprintf("Too many attempts: try again in %s", wait.Round(time.Second)), wait)
+		}
+	}
+	return nil
+}
+
 func (s *Service) failedSignIn(ctx context.Context, subjects []string) error {
-	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+	if err := s.countWrong(ctx, subjects); err != nil {
+		return err
+	}
+	return problem.Unauthorized("wrong_credentials", "The e-mail address or the password is wrong")
+}
+
+func (s *Service) countWrong(ctx context.Context, subjects []string) error {
+	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		if err := forgetOld(ctx, tx, tx.Now().Add(-forgetAfter)); err != nil {
 			return err
 		}
@@ -239,10 +254,6 @@ func (s *Service) failedSignIn(ctx context.Context, subjects []string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return problem.Unauthorized("wrong_credentials", "The e-mail address or the password is wrong")
 }
 
 func (s *Service) mustWait(ctx context.Context, subject string) (time.Duration, error) {

@@ -23,6 +23,7 @@ var bodies = map[string]string{
 	"put-joint-rule":        `{"clouds":{}}`,
 	"put-default-solutions": `{}`,
 	"create-token":          `{"name":"x","scopes":["read"]}`,
+	"change-password":       `{"current":"x","new":"x"}`,
 	"create-user":           `{"name":"x","email":"x@example.com","level":"reader"}`,
 	"set-user-level":        `{"level":"reader"}`,
 }

@@ -308,6 +308,7 @@ var pageDeeds = map[string]string{
 	"default solutions":              "get-default-solutions",
 	"change default solutions":       "put-default-solutions",
 	"people":                         "list-people",
+	"one's own password":             "change-password",
 	"one's tokens":                   "list-tokens",
 	"make a token":                   "create-token",
 	"revoke a token":                 "revoke-token",

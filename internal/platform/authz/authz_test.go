@@ -10,7 +10,7 @@ import (
 func TestWhoMayDoWhat(t *testing.T) {
 	t.Parallel()
 	team := []Action{ActionReadOperations, ActionSync, ActionMarkJoint, ActionRegister, ActionUpdate, ActionRetryJob}
-	everyone := []Action{ActionRead, ActionSaveView, ActionOwnToken}
+	everyone := []Action{ActionRead, ActionSaveView, ActionOwnToken, ActionOwnPassword}
 	lead := []Action{ActionChangeSettings, ActionManagePeople}
 	allowed := map[Level][]Action{
 		LevelReader:         everyone,
