@@ -55,6 +55,22 @@ func TestAJobIsEndedAndTriedAgain(t *testing.T) {
 	}
 }
 
+func TestJobsAreFilteredByWhatTheyDo(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
+	sweep, refresh := h.plan(t, sync.SweepArgs{}), h.plan(t, sync.RefreshArgs{})
+	page := v.sees("/jobs?state=waiting", 200, `href="`+sweep+`"`, `href="`+refresh+`"`, "What it does", `data-look`, `hx-trigger="look"`)
+	for _, kind := range sync.JobKinds() {
+		if !strings.Contains(page.raw, `value="`+kind+`"`) || strings.Contains(page.raw, ">"+kind+"<") {
+			t.Errorf("the kind %s is not offered in words", kind)
+		}
+	}
+	v.sees("/jobs?state=waiting&kind=portal_refresh", 200, "!"+sweep, `href="`+refresh+`"`, "kind=portal_refresh&state=failed", `hx-get="/jobs?kind=portal_refresh&state=waiting"`)
+	v.sees("/jobs?state=waiting&kind=salesforce_pull", 200, "No such job here", "!"+sweep)
+	v.sees("/jobs?kind=salesforce_pull", 200, "No such job here")
+}
+
 func TestAFailedJobShowsEveryAttemptAndTheSystemsOwnTextEscaped(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

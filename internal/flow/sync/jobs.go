@@ -67,6 +67,13 @@ func (RefreshArgs) Kind() string { return "portal_refresh" }
 // Kind names the job.
 func (DecideArgs) Kind() string { return "joint_decide" }
 
+// JobKinds names the kinds of all jobs of the flows.
+func JobKinds() []string {
+	return []string{
+		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(),
+	}
+}
+
 var (
 	syncOnce = &river.InsertOpts{Queue: jobs.QueueSync, UniqueOpts: jobs.Once()}
 	urgent   = &river.InsertOpts{Queue: jobs.QueueUrgent, UniqueOpts: jobs.Once()}
