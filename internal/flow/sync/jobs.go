@@ -188,6 +188,15 @@ func (s *Service) StartPull(ctx context.Context, client *jobs.Client) (jobID int
 	return client.InsertNow(ctx, PullArgs{}, syncOnce)
 }
 
+// StartRefresh plans to ask the portals for their health and their solutions now;
+// running says that this waits or runs already. Needs sync.
+func (s *Service) StartRefresh(ctx context.Context, client *jobs.Client) (jobID int64, running bool, err error) {
+	if err := authz.Require(ctx, authz.ActionSync); err != nil {
+		return 0, false, err
+	}
+	return client.InsertNow(ctx, RefreshArgs{}, anyOnce)
+}
+
 // CheckPull says whether StartPull would be refused, and whether a read waits or
 // runs already. It plans nothing. Needs sync.
 func (s *Service) CheckPull(ctx context.Context, client *jobs.Client) (running bool, err error) {
