@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,10 +47,8 @@ func filter(q Query) *where {
 		w.add(`(o.name_key LIKE ? ESCAPE '\' OR o.account_crm_id IN (SELECT a.crm_id FROM account a WHERE a.name_key LIKE ? ESCAPE '\'))`, db.Contains(key), db.Contains(key))
 	}
 	switch {
-	case len(q.States) > 0 && len(q.Clouds) > 0:
-		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?) AND r.cloud IN (?))`, q.States, q.Clouds)
 	case len(q.States) > 0:
-		w.add(`o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?))`, q.States)
+		w.states(q)
 	case len(q.Clouds) > 0:
 		w.add(`o.id IN (SELECT c.opportunity_id FROM opportunity_cloud c WHERE c.joint AND c.cloud IN (?))`, q.Clouds)
 	}
@@ -58,6 +57,9 @@ func filter(q Query) *where {
 	w.in(`o.region`, q.Regions)
 	w.in(`o.segment`, q.Segments)
 	w.in(`o.order_type`, q.Orders)
+	if len(q.Accounts) > 0 {
+		w.add(`(o.account_id IN (?) OR o.account_crm_id IN (?))`, q.Accounts, q.Accounts)
+	}
 	w.in(`o.owner_crm_id`, q.Owners)
 	switch q.Open {
 	case "open":
@@ -74,6 +76,27 @@ func filter(q Query) *where {
 		w.add(`o.close_on <= ?`, q.CloseTo)
 	}
 	return w
+}
+
+// states adds the filter on the states of registrations; StateNone finds what is
+// joint with a cloud and has no registration there.
+func (w *where) states(q Query) {
+	clouds := q.Clouds
+	if len(clouds) == 0 {
+		clouds = cloud.All()
+	}
+	var cond []string
+	var args []any
+	if real := slices.DeleteFunc(slices.Clone(q.States), func(s registration.State) bool { return s == StateNone }); len(real) > 0 {
+		cond = append(cond, `o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?) AND r.cloud IN (?))`)
+		args = append(args, real, clouds)
+	}
+	if slices.Contains(q.States, StateNone) {
+		cond = append(cond, `o.id IN (SELECT c.opportunity_id FROM opportunity_cloud c WHERE c.joint AND c.cloud IN (?)
+			AND NOT EXISTS (SELECT 1 FROM registration r WHERE r.opportunity_id = c.opportunity_id AND r.cloud = c.cloud))`)
+		args = append(args, clouds)
+	}
+	w.add(`(`+strings.Join(cond, ` OR `)+`)`, args...)
 }
 
 // order gives the columns of a sort, each of them text but for the amount.
