@@ -372,6 +372,38 @@ func TestDoctorSaysWhatIsToMend(t *testing.T) {
 	}
 }
 
+func TestDoctorGivesEachCheckItsTimeAndKeepsTheirOrder(t *testing.T) {
+	t.Parallel()
+	silent := func() string { // takes connections and never answers
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ln.Close() })
+		return "http://" + ln.Addr().String()
+	}
+	s := fleet(t, sandbox.Options{}).Services
+	s.Salesforce.URL, s.AWS.URL = silent(), silent()
+	cmd := command{args: []string{"doctor", "--json", "--timeout", "700ms", "--data-dir", t.TempDir()}, env: connected(s)}
+	var rep report
+	res := cmd.run(t).ended(t, 4)
+	res.last(t, &rep)
+	var names []string
+	for _, k := range rep.Checks {
+		names = append(names, k.Name)
+		if (k.Name == "salesforce" || k.Name == "aws") && (k.Status != "error" || !strings.Contains(k.Detail, "did not answer within 700ms") || k.Mend == "") {
+			t.Errorf("%+v", k)
+		}
+	}
+	if got := strings.Join(names, ", "); got != "database, audit log, users, salesforce, aws" {
+		t.Errorf("the checks are %s", got)
+	}
+	cmd.args = []string{"doctor", "--timeout", "0s", "--data-dir", t.TempDir()}
+	if res := cmd.run(t).ended(t, 2); !strings.Contains(res.err, "timeout") {
+		t.Error(res)
+	}
+}
+
 // withoutField puts a proxy before the Salesforce sandbox that takes the
 // activity key out of the description of Task.
 func withoutField(t *testing.T, s sandbox.Services) sandbox.Services {

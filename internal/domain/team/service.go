@@ -107,7 +107,8 @@ func (s *Service) SetPassword(ctx context.Context, email, password string) (stri
 	return made, s.change(ctx, email, "user.password", func(p *Person) { p.PasswordHash = hash })
 }
 
-// SetLevel moves a user to another level. Needs manage_people.
+// SetLevel moves a user to another level. The last Director who can sign in stays
+// one (conflict last_director). Needs manage_people.
 func (s *Service) SetLevel(ctx context.Context, email string, level authz.Level) error {
 	if err := authz.Require(ctx, authz.ActionManagePeople); err != nil {
 		return err
@@ -119,7 +120,8 @@ func (s *Service) SetLevel(ctx context.Context, email string, level authz.Level)
 }
 
 // Disable takes a user's password away and ends their tokens; sessions end
-// because Actor is asked on every request. Needs manage_people.
+// because Person is asked on every request. The last Director who can sign in
+// stays (conflict last_director). Needs manage_people.
 func (s *Service) Disable(ctx context.Context, email string) error {
 	if err := authz.Require(ctx, authz.ActionManagePeople); err != nil {
 		return err
@@ -136,7 +138,13 @@ func (s *Service) change(ctx context.Context, email, action string, edit func(*P
 			}
 			return err
 		}
+		led := leads(&p)
 		edit(&p)
+		if led && !leads(&p) {
+			if err := othersLead(ctx, tx, &p); err != nil {
+				return err
+			}
+		}
 		p.UpdatedAt = tx.Now()
 		if err := save(ctx, tx, &p); err != nil {
 			return err
@@ -148,6 +156,29 @@ func (s *Service) change(ctx context.Context, email, action string, edit func(*P
 		}
 		return audit.Record(ctx, tx, action, p.ID, map[string]any{"email": p.Email, "level": p.Level})
 	})
+}
+
+// leads reports whether the person is a Director of either rung who can sign in.
+func leads(p *Person) bool {
+	return p.CanSignIn() && (p.Level == authz.LevelDirector || p.Level == authz.LevelSeniorDirector)
+}
+
+// othersLead refuses to take the last Director's access or level away: only a
+// Director can make another one.
+func othersLead(ctx context.Context, tx *db.Tx, p *Person) error {
+	// Of two Directors who take each other's level away at once, one waits here for
+	// the other and then counts anew.
+	if err := holdDirectors(ctx, tx); err != nil {
+		return err
+	}
+	n, err := countOtherDirectors(ctx, tx, p.ID)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return problem.Conflict("last_director", fmt.Sprintf("%s is the last Director who can sign in: make somebody else a Director first", p.Name))
+	}
+	return nil
 }
 
 // Users lists those who can sign in. Needs manage_people.
@@ -222,14 +253,8 @@ const (
 // wrong; too many of them are of kind too_many with the time to wait.
 func (s *Service) SignIn(ctx context.Context, email, password, from string) (Person, error) {
 	subjects := []string{"mail:" + emailKey(email), "from:" + from}
-	for _, subject := range subjects {
-		wait, err := s.mustWait(ctx, subject)
-		if err != nil {
-			return Person{}, err
-		}
-		if wait > 0 {
-			return Person{}, problem.TooMany("too_many_attempts", fmt.Sprintf("Too many attempts: try again in %s", wait.Round(time.Second)), wait)
-		}
+	if err := s.throttle(ctx, subjects); err != nil {
+		return Person{}, err
 	}
 	p, err := byEmail(ctx, s.db, emailKey(email))
 	if err != nil && !problem.Is(err, problem.KindNotFound) {
@@ -255,8 +280,29 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string) (Per
 	})
 }
 
+// throttle gives a problem of kind too_many while one of the subjects must wait.
+func (s *Service) throttle(ctx context.Context, subjects []string) error {
+	for _, subject := range subjects {
+		wait, err := s.mustWait(ctx, subject)
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return problem.TooMany("too_many_attempts", fmt.Sprintf("Too many attempts: try again in %s", wait.Round(time.Second)), wait)
+		}
+	}
+	return nil
+}
+
 func (s *Service) failedSignIn(ctx context.Context, subjects []string) error {
-	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+	if err := s.countWrong(ctx, subjects); err != nil {
+		return err
+	}
+	return problem.Unauthorized("wrong_credentials", "The e-mail address or the password is wrong")
+}
+
+func (s *Service) countWrong(ctx context.Context, subjects []string) error {
+	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		if err := forgetOld(ctx, tx, tx.Now().Add(-forgetAfter)); err != nil {
 			return err
 		}
@@ -267,10 +313,6 @@ func (s *Service) failedSignIn(ctx context.Context, subjects []string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return problem.Unauthorized("wrong_credentials", "The e-mail address or the password is wrong")
 }
 
 func (s *Service) mustWait(ctx context.Context, subject string) (time.Duration, error) {

@@ -46,6 +46,18 @@ func countUsers(ctx context.Context, q db.Queryer) (int64, error) {
 	return db.Get[int64](ctx, q, `SELECT count(*) FROM person WHERE password_hash <> ''`)
 }
 
+const directors = `password_hash <> '' AND active AND level IN ('director', 'senior_director')`
+
+// holdDirectors makes other transactions that change a Director wait for this one.
+func holdDirectors(ctx context.Context, tx *db.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE person SET version = version WHERE `+directors)
+	return err
+}
+
+func countOtherDirectors(ctx context.Context, tx *db.Tx, id string) (int64, error) {
+	return db.Get[int64](ctx, tx, `SELECT count(*) FROM person WHERE `+directors+` AND id <> ?`, id)
+}
+
 func people(ctx context.Context, q db.Queryer) ([]Person, error) {
 	return db.Select[Person](ctx, q, `SELECT * FROM person WHERE crm_id IS NOT NULL ORDER BY name_key, id`)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -366,6 +367,73 @@ func TestASessionIsKnownByItsHashUntilItExpires(t *testing.T) {
 		}
 		if _, ok, err := s.Find("other"); ok || err != nil {
 			t.Fatal(ok, err)
+		}
+	})
+}
+
+func TestTheLastDirectorWhoCanSignInStaysOne(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		refused := func(what string, err error) {
+			t.Helper()
+			e, ok := errors.AsType[*problem.Error](err)
+			if !ok || e.Kind != problem.KindConflict || e.Code != "last_director" || !strings.Contains(e.Message, "Ada Example is the last Director") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		dora, sam := f.user(t, "dora@example.com", authz.LevelDirector), f.user(t, "sam@example.com", authz.LevelSeniorDirector)
+		// A reader, a Director of Salesforce without a password and one who left do not count.
+		f.user(t, "rita@example.com", authz.LevelReader)
+		f.take(t, crmPerson("005A", "crm@example.com", f.clock.Now()))
+		if err := f.SetLevel(f.admin, "crm@example.com", authz.LevelDirector); err != nil {
+			t.Fatal(err)
+		}
+		left := f.user(t, "left@example.com", authz.LevelDirector)
+		gone := crmPerson("005B", left.Email, f.clock.Now())
+		gone.Active = false
+		f.take(t, gone)
+
+		if err := f.SetLevel(f.admin, sam.Email, authz.LevelABDM); err != nil {
+			t.Fatalf("one of two: %v", err)
+		}
+		refused("a lower level", f.SetLevel(f.admin, dora.Email, authz.LevelSenior))
+		refused("no access", f.Disable(f.admin, dora.Email))
+		refused("from the command line", f.Disable(authz.With(t.Context(), authz.System), dora.Email))
+		if err := f.SetLevel(f.admin, dora.Email, authz.LevelSeniorDirector); err != nil {
+			t.Errorf("a higher rung: %v", err)
+		}
+		if _, err := f.SetPassword(f.admin, dora.Email, another); err != nil {
+			t.Errorf("a new password: %v", err)
+		}
+		if p, err := f.Person(t.Context(), dora.ID); err != nil || p.Level != authz.LevelSeniorDirector {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if err := f.SetLevel(f.admin, sam.Email, authz.LevelDirector); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Disable(f.admin, dora.Email); err != nil {
+			t.Errorf("with another Director: %v", err)
+		}
+	})
+}
+
+func TestOfTwoDirectorsWhoEndEachOtherOneStays(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		for range 4 {
+			both := []Person{f.user(t, "dora@example.com", authz.LevelDirector), f.user(t, "sam@example.com", authz.LevelDirector)}
+			errs := make([]error, len(both))
+			var wg sync.WaitGroup
+			for i := range both {
+				wg.Go(func() { errs[i] = f.Disable(f.admin, both[i].Email) })
+			}
+			wg.Wait()
+			users, err := f.Users(f.admin)
+			if err != nil || len(users) != 1 || (errs[0] == nil) == (errs[1] == nil) {
+				t.Fatalf("%d stay: %v, %v", len(users), errs, err)
+			}
+			// The one who stays goes through the back door, for the next round.
+			if err := f.db.InTx(t.Context(), f.clock, func(tx *db.Tx) error { users[0].PasswordHash = ""; return save(t.Context(), tx, &users[0]) }); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -57,19 +57,20 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, _, err := people.CreateUser(ctx, team.NewUser{Name: "A", Email: "a@example.com", Level: authz.LevelReader})
 			return err
 		}},
-		"team.SetPassword": {authz.ActionManagePeople, func(ctx context.Context) error { _, err := people.SetPassword(ctx, "a@example.com", ""); return err }},
-		"team.SetLevel":    {authz.ActionManagePeople, func(ctx context.Context) error { return people.SetLevel(ctx, "a@example.com", authz.LevelReader) }},
-		"team.Disable":     {authz.ActionManagePeople, func(ctx context.Context) error { return people.Disable(ctx, "a@example.com") }},
-		"team.Users":       {authz.ActionManagePeople, func(ctx context.Context) error { _, err := people.Users(ctx); return err }},
-		"team.People":      {authz.ActionRead, func(ctx context.Context) error { _, err := people.People(ctx); return err }},
-		"team.CreateToken": {authz.ActionOwnToken, func(ctx context.Context) error { _, _, err := people.CreateToken(ctx, "x", nil, 0); return err }},
-		"team.Tokens":      {authz.ActionOwnToken, func(ctx context.Context) error { _, err := people.Tokens(ctx); return err }},
-		"team.RevokeToken": {authz.ActionOwnToken, func(ctx context.Context) error { return people.RevokeToken(ctx, "x") }},
-		"account.Get":      {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.Get(ctx, "x"); return err }},
-		"account.List":     {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.List(ctx, "", "", 1); return err }},
-		"opportunity.Get":  {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Get(ctx, "x"); return err }},
-		"opportunity.Team": {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Team(ctx, &opportunity.Opportunity{}); return err }},
-		"opportunity.Rule": {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Rule(ctx); return err }},
+		"team.ChangePassword": {authz.ActionOwnPassword, func(ctx context.Context) error { return people.ChangePassword(ctx, "a", "b") }},
+		"team.SetPassword":    {authz.ActionManagePeople, func(ctx context.Context) error { _, err := people.SetPassword(ctx, "a@example.com", ""); return err }},
+		"team.SetLevel":       {authz.ActionManagePeople, func(ctx context.Context) error { return people.SetLevel(ctx, "a@example.com", authz.LevelReader) }},
+		"team.Disable":        {authz.ActionManagePeople, func(ctx context.Context) error { return people.Disable(ctx, "a@example.com") }},
+		"team.Users":          {authz.ActionManagePeople, func(ctx context.Context) error { _, err := people.Users(ctx); return err }},
+		"team.People":         {authz.ActionRead, func(ctx context.Context) error { _, err := people.People(ctx); return err }},
+		"team.CreateToken":    {authz.ActionOwnToken, func(ctx context.Context) error { _, _, err := people.CreateToken(ctx, "x", nil, 0); return err }},
+		"team.Tokens":         {authz.ActionOwnToken, func(ctx context.Context) error { _, err := people.Tokens(ctx); return err }},
+		"team.RevokeToken":    {authz.ActionOwnToken, func(ctx context.Context) error { return people.RevokeToken(ctx, "x") }},
+		"account.Get":         {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.Get(ctx, "x"); return err }},
+		"account.List":        {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.List(ctx, "", "", 1); return err }},
+		"opportunity.Get":     {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Get(ctx, "x"); return err }},
+		"opportunity.Team":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Team(ctx, &opportunity.Opportunity{}); return err }},
+		"opportunity.Rule":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Rule(ctx); return err }},
 		"opportunity.Preview": {authz.ActionChangeSettings, func(ctx context.Context) error {
 			_, err := opps.Preview(ctx, opportunity.DefaultJointRule())
 			return err

@@ -186,6 +186,8 @@ func (f *fixture) naive(q Query) []string {
 		}
 		for _, c := range f.joint[o.ID] {
 			jointly = jointly || slices.Contains(q.Clouds, c)
+			_, there := f.regs[o.ID][c]
+			registered = registered || !there && slices.Contains(q.States, StateNone) && (len(q.Clouds) == 0 || slices.Contains(q.Clouds, c))
 		}
 		if len(q.States) > 0 {
 			jointly = true // the state says of which clouds
@@ -194,7 +196,7 @@ func (f *fixture) naive(q Query) []string {
 		named := strings.Contains(o.NameKey, key) || strings.Contains(textkey.Of(f.names[o.AccountCRMID]), key)
 		open := q.Open == "" || q.Open == "open" && !o.Closed || q.Open == "closed" && o.Closed || q.Open == "won" && o.Won
 		if !o.Deleted && registered && jointly && named && open && has(q.Stages, o.Stage) && has(q.Geos, o.Geo) && has(q.Regions, o.Region) && has(q.Segments, o.Segment) &&
-			has(q.Orders, o.OrderType) && has(q.Owners, o.OwnerCRMID) && (q.CloseFrom == "" || o.CloseOn >= q.CloseFrom) && (q.CloseTo == "" || o.CloseOn <= q.CloseTo) {
+			has(q.Orders, o.OrderType) && has(q.Owners, o.OwnerCRMID) && has(q.Accounts, o.AccountCRMID) && (q.CloseFrom == "" || o.CloseOn >= q.CloseFrom) && (q.CloseTo == "" || o.CloseOn <= q.CloseTo) {
 			found = append(found, o)
 		}
 	}
@@ -250,11 +252,12 @@ func TestEveryFilterSortAndPageIsTheListMadeByHand(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) {
 			q := Query{
 				Text:   rapid.SampledFrom([]string{"", "", "", "%", "_", `\`, "same", "DEAL", "acme", "100%", "nothing"}).Draw(r, "text"),
-				Clouds: some(r, "cloud", cloud.All()...), States: some(r, "state", registration.States()...),
+				Clouds: some(r, "cloud", cloud.All()...), States: some(r, "state", append(registration.States(), StateNone)...),
 				Stages: some(r, "stage", "Closed Won", "3-Technical Evaluation", "?", "8-Closed\nLost"), Geos: some(r, "geo", "AMER", "EMEA"), Regions: some(r, "region", "West", "East"),
 				Segments: some(r, "segment", "Large", "Mid"), Orders: some(r, "order", "New", "Growth"), Owners: some(r, "owner", "005A", "005B", "005C"),
-				Open: rapid.SampledFrom([]string{"", "", "open", "closed", "won"}).Draw(r, "open"),
-				Sort: rapid.SampledFrom(append(Sorts(), "")).Draw(r, "sort"), Desc: rapid.Bool().Draw(r, "desc"), Limit: rapid.SampledFrom([]int{1, 2, 3, 7, 0}).Draw(r, "limit"),
+				Accounts: some(r, "account", f.opps[0].AccountCRMID, f.opps[1].AccountCRMID, f.opps[2].AccountCRMID),
+				Open:     rapid.SampledFrom([]string{"", "", "open", "closed", "won"}).Draw(r, "open"),
+				Sort:     rapid.SampledFrom(append(Sorts(), "")).Draw(r, "sort"), Desc: rapid.Bool().Draw(r, "desc"), Limit: rapid.SampledFrom([]int{1, 2, 3, 7, 0}).Draw(r, "limit"),
 			}
 			if rapid.IntRange(0, 3).Draw(r, "from?") == 0 {
 				q.CloseFrom = "2026-11-02"
@@ -420,7 +423,7 @@ func TestSearchFindsNamesIdsAndTheSignsOfLike(t *testing.T) {
 
 func TestAQueryStringIsReadAndWrittenTheSame(t *testing.T) {
 	t.Parallel()
-	v, err := url.ParseQuery("q=a&cloud=aws&cloud=gcp&state=approved&stage=3&stage=3&geo=&open=won&close_from=2026-01-01&close_to=2026-02-01&sort=-amount&limit=20&other=1")
+	v, err := url.ParseQuery("q=a&cloud=aws&cloud=gcp&state=approved&state=none&account=acc_1&stage=3&stage=3&geo=&open=won&close_from=2026-01-01&close_to=2026-02-01&sort=-amount&limit=20&other=1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,7 +431,7 @@ func TestAQueryStringIsReadAndWrittenTheSame(t *testing.T) {
 	if err != nil || len(q.Stages) != 1 || q.Limit != 20 || !q.Desc || q.Sort != SortAmount || len(q.Geos) != 0 {
 		t.Fatalf("%+v, %v", q, err)
 	}
-	if got := q.Values().Encode(); got != "close_from=2026-01-01&close_to=2026-02-01&cloud=aws&cloud=gcp&open=won&q=a&sort=-amount&stage=3&state=approved" {
+	if got := q.Values().Encode(); got != "account=acc_1&close_from=2026-01-01&close_to=2026-02-01&cloud=aws&cloud=gcp&open=won&q=a&sort=-amount&stage=3&state=approved&state=none" {
 		t.Fatal(got)
 	}
 	_, err = ParseQuery(url.Values{

@@ -24,7 +24,8 @@ import (
 type Query struct {
 	Text      string               // in the name of the opportunity or its account
 	Clouds    []cloud.Cloud        // joint with one of these
-	States    []registration.State // a registration is in one of these states
+	States    []registration.State // a registration is in one of these states, or StateNone
+	Accounts  []string             // ids or CRM ids
 	Stages    []string             // the CRM's stages, verbatim
 	Geos      []string
 	Regions   []string
@@ -39,6 +40,10 @@ type Query struct {
 	After     string // the cursor of the page before, of the same sort
 	Limit     int    // 1 to 200; 50 if 0, 200 if more
 }
+
+// StateNone stands among the states of a query for joint opportunities that have
+// no registration (at the query's clouds, if it names any).
+const StateNone registration.State = "none"
 
 // Sort is a column by which the list can be in order.
 type Sort string
@@ -67,7 +72,7 @@ func ParseQuery(v url.Values) (Query, error) {
 	var bad problem.List
 	q := Query{
 		Text: strings.TrimSpace(v.Get("q")), Stages: list(v, "stage"), Geos: list(v, "geo"), Regions: list(v, "region"),
-		Segments: list(v, "segment"), Orders: list(v, "order_type"), Owners: list(v, "owner"), After: v.Get("after"),
+		Segments: list(v, "segment"), Orders: list(v, "order_type"), Owners: list(v, "owner"), Accounts: list(v, "account"), After: v.Get("after"),
 	}
 	if len(q.Text) > 200 {
 		bad.Add("q", "too_long", "Search for at most 200 characters")
@@ -80,10 +85,10 @@ func ParseQuery(v url.Values) (Query, error) {
 		}
 	}
 	for _, s := range list(v, "state") {
-		if st := registration.State(s); slices.Contains(registration.States(), st) {
+		if st := registration.State(s); st == StateNone || slices.Contains(registration.States(), st) {
 			q.States = append(q.States, st)
 		} else {
-			bad.Add("state", "unknown_state", fmt.Sprintf("%q is not a state of a registration", s))
+			bad.Add("state", "unknown_state", fmt.Sprintf("%q is not a state of a registration, nor %s for no registration", s, StateNone))
 		}
 	}
 	switch q.Open = v.Get("open"); q.Open {
@@ -118,7 +123,7 @@ func ParseQuery(v url.Values) (Query, error) {
 			bad = append(bad, errCursor.Fields...)
 		}
 	}
-	if n := len(q.Stages) + len(q.Geos) + len(q.Regions) + len(q.Segments) + len(q.Orders) + len(q.Owners); n > 200 {
+	if n := len(q.Stages) + len(q.Geos) + len(q.Regions) + len(q.Segments) + len(q.Orders) + len(q.Owners) + len(q.Accounts); n > 200 {
 		bad.Add("filter", "too_many", "Use at most 200 values in all filters together")
 	}
 	return q, bad.Err()
@@ -149,7 +154,7 @@ func (q Query) Values() url.Values {
 	for _, s := range q.States {
 		v.Add("state", string(s))
 	}
-	for name, values := range map[string][]string{"stage": q.Stages, "geo": q.Geos, "region": q.Regions, "segment": q.Segments, "order_type": q.Orders, "owner": q.Owners} {
+	for name, values := range map[string][]string{"stage": q.Stages, "geo": q.Geos, "region": q.Regions, "segment": q.Segments, "order_type": q.Orders, "owner": q.Owners, "account": q.Accounts} {
 		for _, s := range values {
 			v.Add(name, s)
 		}

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +67,9 @@ func filter(q Query, by way) *where {
 	w.in(`o.region`, q.Regions)
 	w.in(`o.segment`, q.Segments)
 	w.in(`o.order_type`, q.Orders)
+	if len(q.Accounts) > 0 {
+		w.add(`(o.account_id IN (?) OR o.account_crm_id IN (?))`, q.Accounts, q.Accounts)
+	}
 	// Deals that close first are closed ones: an open one is found only by the
 	// index that has them apart.
 	byClose := by == walk && (q.Sort == SortClose || q.Sort == "")
@@ -120,6 +124,8 @@ func standingFilter(w *where, q Query, by way) {
 	registrations := len(q.States) > 0
 	switch {
 	case !registrations && len(q.Clouds) == 0:
+	case slices.Contains(q.States, StateNone):
+		w.states(q)
 	case registrations && by == walk && len(q.Clouds) > 0:
 		w.add(`(SELECT count(*) FROM registration r WHERE r.opportunity_id = o.id AND r.state IN (?) AND r.cloud IN (?)) > 0`, q.States, q.Clouds)
 	case registrations && by == walk:
@@ -142,6 +148,8 @@ func gathered(q Query) (text string, args []any) {
 	w := filter(q, gather)
 	from := `opportunity o`
 	switch {
+	case slices.Contains(q.States, StateNone):
+		standingFilter(w, q, gather)
 	case len(q.States) > 0 && len(q.Clouds) == 1:
 		from = `registration r CROSS JOIN opportunity o`
 		w.add(`o.id = r.opportunity_id AND r.state IN (?) AND r.cloud = ?`, q.States, q.Clouds[0])
@@ -152,6 +160,27 @@ func gathered(q Query) (text string, args []any) {
 		standingFilter(w, q, gather)
 	}
 	return ` FROM ` + from + w.sql(), w.args
+}
+
+// states adds the filter on the states of registrations; StateNone finds what is
+// joint with a cloud and has no registration there.
+func (w *where) states(q Query) {
+	clouds := q.Clouds
+	if len(clouds) == 0 {
+		clouds = cloud.All()
+	}
+	var cond []string
+	var args []any
+	if real := slices.DeleteFunc(slices.Clone(q.States), func(s registration.State) bool { return s == StateNone }); len(real) > 0 {
+		cond = append(cond, `o.id IN (SELECT r.opportunity_id FROM registration r WHERE r.state IN (?) AND r.cloud IN (?))`)
+		args = append(args, real, clouds)
+	}
+	if slices.Contains(q.States, StateNone) {
+		cond = append(cond, `o.id IN (SELECT c.opportunity_id FROM opportunity_cloud c WHERE c.joint AND c.cloud IN (?)
+			AND NOT EXISTS (SELECT 1 FROM registration r WHERE r.opportunity_id = c.opportunity_id AND r.cloud = c.cloud))`)
+		args = append(args, clouds)
+	}
+	w.add(`(`+strings.Join(cond, ` OR `)+`)`, args...)
 }
 
 // order gives the columns of a sort, each of them text but for the amount.

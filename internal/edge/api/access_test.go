@@ -26,6 +26,7 @@ var bodies = map[string]string{
 	"refuse":                `{"note":"not now"}`,
 	"put-approval-rules":    `{"threshold_usd":100000}`,
 	"create-token":          `{"name":"x","scopes":["read"]}`,
+	"change-password":       `{"current":"x","new":"x"}`,
 	"create-user":           `{"name":"x","email":"x@example.com","level":"reader"}`,
 	"set-user-level":        `{"level":"reader"}`,
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/edge/api"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
 
 func TestMeSaysWhoAsksAndWhatTheyMay(t *testing.T) {
@@ -245,6 +247,36 @@ func TestDefaultSolutionsAreOnesThatThePortalHas(t *testing.T) {
 	a := shared.do(t, call{method: http.MethodPut, path: "/settings/default-solutions", body: fmt.Sprintf(`{"aws":[%q]}`, shared.solution), header: map[string]string{"If-Match": tag}}).want(t, http.StatusOK)
 	if now := into[api.DefaultSolutionsSetting](t, a); now.Version != 2 || !slices.Equal(now.Solutions.AWS, []string{shared.solution}) {
 		t.Errorf("the setting is %+v", now)
+	}
+}
+
+func TestAPersonChangesTheirOwnPassword(t *testing.T) {
+	t.Parallel()
+	made := into[api.NewUser](t, shared.do(t, call{method: http.MethodPost, path: "/users", body: `{"name":"Petra Pass","email":"petra@tandem.example","level":"reader"}`}).want(t, http.StatusCreated))
+	as := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: made.User.ID, Level: authz.LevelReader})
+	_, token, err := shared.app.Team.CreateToken(as, "password", []string{"admin"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(current, next string) answer {
+		return shared.do(t, call{token: token, method: http.MethodPut, path: "/me/password", body: fmt.Sprintf(`{"current":%q,"new":%q}`, current, next)})
+	}
+	a := change("not the password", "short")
+	p := a.refusal(t, http.StatusUnprocessableEntity, "invalid_input")
+	field(t, p, "current")
+	field(t, p, "new")
+	if bytes.Contains(a.body, []byte("not the password")) {
+		t.Errorf("the answer is %s", a.body)
+	}
+	change(made.Password, "a password of my own").want(t, http.StatusNoContent)
+	if _, err := shared.app.Team.SignIn(t.Context(), "petra@tandem.example", "a password of my own", "test"); err != nil {
+		t.Error(err)
+	}
+	for range 5 {
+		change("a guess", "a password of my own").want(t, http.StatusUnprocessableEntity)
+	}
+	if a := change("a password of my own", "yet another password").refusal(t, http.StatusTooManyRequests, "too_many_attempts"); a.Status != http.StatusTooManyRequests {
+		t.Errorf("%+v", a)
 	}
 }
 

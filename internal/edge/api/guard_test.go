@@ -268,6 +268,10 @@ func TestPagesOfJobsGoBackInTime(t *testing.T) {
 	if len(second.Items) == 0 || second.Items[0].ID >= first.Items[1].ID || second.Items[0].State != "completed" {
 		t.Errorf("the second page is %+v", second)
 	}
+	pulls := into[items[api.Job]](t, shared.get(t, "/jobs?kind=salesforce_pull&limit=1").want(t, http.StatusOK))
+	if len(pulls.Items) != 1 || pulls.Items[0].Kind != "salesforce_pull" || pulls.NextLink != "" && !strings.Contains(pulls.NextLink, "kind=salesforce_pull") {
+		t.Errorf("the reads of Salesforce are %+v", pulls)
+	}
 }
 
 // pageDeeds is what a person can do on the pages, and the operation with which a
@@ -316,6 +320,7 @@ var pageDeeds = map[string]string{
 	"default solutions":              "get-default-solutions",
 	"change default solutions":       "put-default-solutions",
 	"people":                         "list-people",
+	"one's own password":             "change-password",
 	"one's tokens":                   "list-tokens",
 	"make a token":                   "create-token",
 	"revoke a token":                 "revoke-token",

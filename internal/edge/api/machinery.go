@@ -91,6 +91,7 @@ type AuditEntry struct {
 
 type jobsInput struct {
 	State []string `query:"state,explode" nullable:"false" enum:"running,retryable,available,scheduled,pending,discarded,cancelled,completed"`
+	Kind  []string `query:"kind,explode" nullable:"false" maxItems:"50" example:"[\"salesforce_pull\"]" doc:"What the jobs do, as in their field kind."`
 	After string   `query:"after" doc:"The cursor next of the page before."`
 	Limit int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -209,14 +210,14 @@ func (s *server) listJobs(ctx context.Context, in *jobsInput) (*listed[Job], err
 		}
 		before = n
 	}
-	list, err := s.app.Jobs.List(ctx, in.State, before, in.Limit)
+	list, err := s.app.Jobs.List(ctx, jobs.Filter{States: in.State, Kinds: in.Kind, Before: before, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
 	out := &listed[Job]{Body: Page[Job]{Items: mapped(list, jobOf)}}
 	if len(list) == in.Limit {
 		out.Body.Next = strconv.FormatInt(list[len(list)-1].ID, 10)
-		v := url.Values{"after": {out.Body.Next}, "limit": {strconv.Itoa(in.Limit)}, "state": in.State}
+		v := url.Values{"after": {out.Body.Next}, "limit": {strconv.Itoa(in.Limit)}, "state": in.State, "kind": in.Kind}
 		out.Link, out.Body.NextLink = link("/jobs", v.Encode())
 	}
 	return out, nil

@@ -25,7 +25,7 @@ func actions() []authz.Action {
 	return []authz.Action{
 		authz.ActionRead, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint, authz.ActionRegister,
 		authz.ActionUpdate, authz.ActionLaunch, authz.ActionClose, authz.ActionAccept, authz.ActionReject, authz.ActionApprove, authz.ActionAsk,
-		authz.ActionRetryJob, authz.ActionSaveView, authz.ActionChangeSettings, authz.ActionManagePeople, authz.ActionOwnToken,
+		authz.ActionRetryJob, authz.ActionSaveView, authz.ActionChangeSettings, authz.ActionManagePeople, authz.ActionOwnToken, authz.ActionOwnPassword,
 	}
 }
 
@@ -53,5 +53,19 @@ func (s *server) registerMe() {
 				}
 			}
 			return &struct{ Body Me }{me}, nil
+		})
+	add(s, operation{
+		id: "change-password", method: http.MethodPut, path: "/me/password", tag: "Me", summary: "Change one's own password", action: authz.ActionOwnPassword, status: http.StatusNoContent,
+		about: "The browser session that asks goes on, the person's others end; tokens stay. Wrong current passwords are slowed down as wrong sign-ins are.",
+	},
+		func(ctx context.Context, in *struct {
+			Repeatable
+			Body struct {
+				Current string `json:"current" maxLength:"1024" doc:"The password of now."`
+				New     string `json:"new" maxLength:"1024" doc:"At least 12 characters."`
+			}
+		},
+		) (*none, error) {
+			return &none{}, s.app.Team.ChangePassword(ctx, in.Body.Current, in.Body.New)
 		})
 }

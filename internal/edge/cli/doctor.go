@@ -2,18 +2,25 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	gosync "sync"
+	"time"
 
 	"github.com/tandem-cosell/tandem/internal/app"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
+	"github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/audit"
 	"github.com/tandem-cosell/tandem/internal/platform/schema"
 )
 
 type doctorCmd struct {
 	app.Config
-	JSON bool `name:"json" help:"Print JSON."`
+	JSON    bool          `name:"json" help:"Print JSON."`
+	Timeout time.Duration `help:"How long each check may take; they run side by side." default:"5s"`
 }
 
 // Help gives an example.
@@ -31,9 +38,12 @@ type Check struct {
 
 // Run looks at everything and reports.
 func (c *doctorCmd) Run(r *run) error {
+	if c.Timeout <= 0 {
+		return problem.Invalid("timeout", "out_of_range", fmt.Sprintf("Give each check some time, such as 5s: %s is none", c.Timeout))
+	}
 	var checks []Check
 	err := withApp(r, c.Config, func(ctx context.Context, a *app.App) error {
-		checks = examine(ctx, a)
+		checks = examine(ctx, a, c.Timeout)
 		return nil
 	})
 	if err != nil {
@@ -61,20 +71,54 @@ func (c *doctorCmd) Run(r *run) error {
 	return nil
 }
 
-func examine(ctx context.Context, a *app.App) []Check {
-	checks := []Check{databaseCheck(ctx, a), auditCheck(ctx, a), userCheck(ctx, a)}
-	checks = append(checks, salesforceChecks(ctx, a)...)
-	return append(checks, portalChecks(ctx, a)...)
+// examine runs the checks side by side, each for at most limit, and gives what
+// they found in the order in which they stand here.
+func examine(ctx context.Context, a *app.App, limit time.Duration) []Check {
+	parts := []func(context.Context) []Check{
+		func(ctx context.Context) []Check { return []Check{databaseCheck(ctx, a)} },
+		func(ctx context.Context) []Check { return []Check{auditCheck(ctx, a)} },
+		func(ctx context.Context) []Check { return []Check{userCheck(ctx, a)} },
+		func(ctx context.Context) []Check { return salesforceChecks(ctx, a) },
+	}
+	for _, p := range a.Sync.Portals {
+		parts = append(parts, func(ctx context.Context) []Check { return portalChecks(ctx, p) })
+	}
+	if len(a.Sync.Portals) == 0 {
+		parts = append(parts, noPortalCheck)
+	}
+	found := make([][]Check, len(parts))
+	var wg gosync.WaitGroup
+	for i, look := range parts {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeoutCause(ctx, limit, lateError(limit))
+			defer cancel()
+			found[i] = look(ctx)
+		})
+	}
+	wg.Wait()
+	return slices.Concat(found...)
 }
 
-func failed(name string, err error, mend string) Check {
+// lateError is the cause with which the time of a check ends: the time it had.
+type lateError time.Duration
+
+// Error says how long the check had.
+func (e lateError) Error() string {
+	return fmt.Sprintf("did not answer within %s (give it more with --timeout)", time.Duration(e))
+}
+
+// failed is a check that met an error; one that ran out of time says so.
+func failed(ctx context.Context, name string, err error, mend string) Check {
+	if late, ok := errors.AsType[lateError](context.Cause(ctx)); ok && errors.Is(err, context.DeadlineExceeded) {
+		err = late
+	}
 	return Check{Name: name, Status: "error", Detail: err.Error(), Mend: mend}
 }
 
 func databaseCheck(ctx context.Context, a *app.App) Check {
 	have, want, err := a.DB.Version(ctx, schema.Migrations())
 	if err != nil {
-		return failed("database", err, "See that the database answers and that the user may read it")
+		return failed(ctx, "database", err, "See that the database answers and that the user may read it")
 	}
 	where := a.DB.Path()
 	if where == "" {
@@ -88,8 +132,13 @@ func databaseCheck(ctx context.Context, a *app.App) Check {
 
 func auditCheck(ctx context.Context, a *app.App) Check {
 	n, err := audit.Verify(ctx, a.DB)
+	if err != nil && ctx.Err() != nil {
+		k := failed(ctx, "audit log", err, "Read it to its end with tandem audit verify")
+		k.Status = "warning" // a long log is no fault
+		return k
+	}
 	if err != nil {
-		return failed("audit log", err, "Somebody wrote to the database past Tandem: compare with a backup")
+		return failed(ctx, "audit log", err, "Somebody wrote to the database past Tandem: compare with a backup")
 	}
 	return Check{Name: "audit log", Status: "ok", Detail: fmt.Sprintf("whole, %d entries", n)}
 }
@@ -98,7 +147,7 @@ func userCheck(ctx context.Context, a *app.App) Check {
 	ok, err := a.Team.HasUsers(ctx)
 	switch {
 	case err != nil:
-		return failed("users", err, "")
+		return failed(ctx, "users", err, "")
 	case !ok:
 		return Check{Name: "users", Status: "warning", Detail: "nobody can sign in yet", Mend: "tandem user add --email YOU@EXAMPLE.COM --name \"YOUR NAME\" --level director"}
 	}
@@ -111,7 +160,7 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 	}
 	rep, err := a.Salesforce.Check(ctx, salesforce.Needs())
 	if err != nil {
-		return []Check{failed("salesforce", err, "See that the address, the app's credentials and its Run As user are right; see docs/connect.md")}
+		return []Check{failed(ctx, "salesforce", err, "See that the address, the app's credentials and its Run As user are right; see docs/connect.md")}
 	}
 	out := []Check{{Name: "salesforce", Status: "ok", Detail: fmt.Sprintf("signed in to %s, API %s", rep.Identity.InstanceURL, rep.Identity.APIVersion)}}
 	for _, f := range rep.Findings {
@@ -124,23 +173,23 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 	return out
 }
 
-func portalChecks(ctx context.Context, a *app.App) []Check {
-	if len(a.Sync.Portals) == 0 {
-		return []Check{{Name: "aws", Status: "warning", Detail: "not connected", Mend: "Set TANDEM_AWS_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY; see docs/connect.md"}}
+func noPortalCheck(context.Context) []Check {
+	return []Check{{Name: "aws", Status: "warning", Detail: "not connected", Mend: "Set TANDEM_AWS_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY; see docs/connect.md"}}
+}
+
+func portalChecks(ctx context.Context, p sync.Portal) []Check {
+	name := string(p.Cloud())
+	detail, err := p.Ping(ctx)
+	if err != nil {
+		return []Check{failed(ctx, name, err, "See that the address, the credentials, their permissions (partnercentral:*) and the catalog are right; see docs/connect.md")}
 	}
-	var out []Check
-	for _, p := range a.Sync.Portals {
-		detail, err := p.Ping(ctx)
-		if err != nil {
-			out = append(out, failed(string(p.Cloud()), err, "See that the address, the credentials, their permissions (partnercentral:*) and the catalog are right; see docs/connect.md"))
-			continue
-		}
-		out = append(out, Check{Name: string(p.Cloud()), Status: "ok", Detail: detail})
-		if list, err := p.Solutions(ctx); err != nil {
-			out = append(out, failed(string(p.Cloud())+" solutions", err, ""))
-		} else if len(list) == 0 {
-			out = append(out, Check{Name: string(p.Cloud()) + " solutions", Status: "error", Detail: "no active solution is listed", Mend: "Make a solution in " + p.Cloud().Portal() + ": a deal needs one"})
-		}
+	out := []Check{{Name: name, Status: "ok", Detail: detail}}
+	list, err := p.Solutions(ctx)
+	switch {
+	case err != nil:
+		out = append(out, failed(ctx, name+" solutions", err, ""))
+	case len(list) == 0:
+		out = append(out, Check{Name: name + " solutions", Status: "error", Detail: "no active solution is listed", Mend: "Make a solution in " + p.Cloud().Portal() + ": a deal needs one"})
 	}
 	return out
 }

@@ -7,15 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
-	"github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
-	"github.com/tandem-cosell/tandem/internal/platform/jobs"
 )
 
 func (w *Web) routesConnections() {
@@ -210,11 +206,7 @@ func (w *Web) connectionsSync(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *Web) connectionsCheck(rw http.ResponseWriter, r *http.Request) {
-	if err := authz.Require(r.Context(), authz.ActionSync); err != nil {
-		w.fail(rw, r, err)
-		return
-	}
-	_, running, err := w.app.Jobs.InsertNow(r.Context(), sync.RefreshArgs{}, &river.InsertOpts{UniqueOpts: jobs.Once()})
+	_, running, err := w.app.Sync.StartRefresh(r.Context(), w.app.Jobs)
 	if err != nil {
 		w.fail(rw, r, err)
 		return

@@ -43,14 +43,20 @@ var jobTabs = []jobTab{
 }
 
 type jobsData struct {
-	page  ui.Page
-	table ui.DataTable
-	live  string // the address to look at again; "" does not
+	page    ui.Page
+	filters ui.FilterBar
+	table   ui.DataTable
+	live    string // the address to look at again; "" does not
 }
 
 func (w *Web) jobs(rw http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	counts, err := w.app.Jobs.Counts(ctx)
+	kind := r.FormValue("kind")
+	var kinds []string
+	if kind != "" {
+		kinds = []string{kind}
+	}
+	counts, err := w.app.Jobs.Counts(ctx, kinds...)
 	if err != nil {
 		w.fail(rw, r, err)
 		return
@@ -67,15 +73,16 @@ func (w *Web) jobs(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	list, err := w.app.Jobs.List(ctx, tab.states, before, jobsPerPage+1)
+	list, err := w.app.Jobs.List(ctx, jobs.Filter{States: tab.states, Kinds: kinds, Before: before, Limit: jobsPerPage + 1})
 	if err != nil {
 		w.fail(rw, r, err)
 		return
 	}
 	d := jobsData{page: w.page(r, ui.Page{
-		Title: "Jobs", Nav: ui.AreaJobs, Lead: ui.Text("The work that Tandem does by itself, and what became of it."), Tabs: tabsOfJobs(tab, counts),
+		Title: "Jobs", Nav: ui.AreaJobs, Lead: ui.Text("The work that Tandem does by itself, and what became of it."), Tabs: tabsOfJobs(tab, kind, counts),
 		Actions: []ui.Button{{Label: "Queues in detail", Icon: ui.IconExternal, Variant: ui.VariantGhost, Href: riverPrefix + "/"}},
 	})}
+	d.filters = jobFilters(tab.key, kind)
 	d.table = ui.DataTable{ID: "jobs", Caption: tab.label + " jobs", Empty: tab.empty, Columns: []ui.Column{
 		{Key: "what", Label: "Job", Fixed: true},
 		{Key: "about", Label: "About", Grow: true},
@@ -89,6 +96,9 @@ func (w *Web) jobs(rw http.ResponseWriter, r *http.Request) {
 	}
 	more := len(list) > jobsPerPage
 	list = list[:min(len(list), jobsPerPage)]
+	if kind != "" {
+		d.table.Empty = ui.EmptyState{Icon: ui.IconFilter, Title: "No such job here", Text: "No job in this state does this. Look under another state, or at all jobs.", Actions: []ui.Button{{Label: "Show all kinds", Href: jobsAddress(tab.key, "", 0)}}}
+	}
 	about := w.subjects(r, list)
 	for _, j := range list {
 		d.table.Rows = append(d.table.Rows, jobRow(j, about[j.ID]))
@@ -96,14 +106,14 @@ func (w *Web) jobs(rw http.ResponseWriter, r *http.Request) {
 	if before > 0 || more {
 		d.table.Pager = &ui.Pager{To: len(list), Total: -1}
 		if before > 0 {
-			d.table.Pager.FirstHref = jobsAddress(tab.key, 0)
+			d.table.Pager.FirstHref = jobsAddress(tab.key, kind, 0)
 		}
 		if more {
-			d.table.Pager.NextHref = jobsAddress(tab.key, list[len(list)-1].ID)
+			d.table.Pager.NextHref = jobsAddress(tab.key, kind, list[len(list)-1].ID)
 		}
 	}
 	if tab.live && before == 0 {
-		d.live = jobsAddress(tab.key, 0)
+		d.live = jobsAddress(tab.key, kind, 0)
 	}
 	w.render(rw, r, http.StatusOK, jobsPage(d))
 }
@@ -117,7 +127,7 @@ func chosenTab(key string, counts map[string]int64) (jobTab, error) {
 		}
 	}
 	if key == "" {
-		return jobTabs[1], nil
+		return jobTabs[1], nil // nothing of this kind anywhere, or nothing at all
 	}
 	return jobTab{}, problem.Invalid("state", "unknown_state", "There is no such group of jobs: choose one of the tabs")
 }
@@ -130,16 +140,35 @@ func (t jobTab) count(counts map[string]int64) int64 {
 	return n
 }
 
-func tabsOfJobs(active jobTab, counts map[string]int64) *ui.Tabs {
+func tabsOfJobs(active jobTab, kind string, counts map[string]int64) *ui.Tabs {
 	tabs := &ui.Tabs{Label: "States of jobs"}
 	for _, t := range jobTabs {
-		tabs.Items = append(tabs.Items, ui.Tab{Label: t.label, Href: jobsAddress(t.key, 0), Active: t.key == active.key, Count: int(t.count(counts))})
+		tabs.Items = append(tabs.Items, ui.Tab{Label: t.label, Href: jobsAddress(t.key, kind, 0), Active: t.key == active.key, Count: int(t.count(counts))})
 	}
 	return tabs
 }
 
-func jobsAddress(tab string, before int64) string {
+// jobFilters narrows the jobs to what they do.
+func jobFilters(tab, kind string) ui.FilterBar {
+	f := ui.Filter{Name: "kind", Label: "What it does", Kind: ui.FilterOne, On: kind != "", RemoveHref: jobsAddress(tab, "", 0)}
+	if f.On {
+		f.Shown = jobWords(kind)
+	}
+	for _, k := range sync.JobKinds() {
+		f.Options = append(f.Options, ui.Option{Value: k, Label: jobWords(k), Selected: k == kind})
+	}
+	bar := ui.FilterBar{ID: "f", Action: "/jobs", Filters: []ui.Filter{f}, Keep: []ui.Param{{Name: "state", Value: tab}}}
+	if f.On {
+		bar.ClearHref = f.RemoveHref
+	}
+	return bar
+}
+
+func jobsAddress(tab, kind string, before int64) string {
 	v := url.Values{"state": {tab}}
+	if kind != "" {
+		v.Set("kind", kind)
+	}
 	if before > 0 {
 		v.Set("before", strconv.FormatInt(before, 10))
 	}
@@ -201,6 +230,12 @@ func jobWords(kind string) string {
 		return "Look for what is due"
 	case (sync.RefreshArgs{}).Kind():
 		return "Check the portals"
+	case (sync.UrgentArgs{}).Kind():
+		return "Move a registration on for a person"
+	case (sync.ChangesArgs{}).Kind():
+		return "Follow what changed in a portal"
+	case (sync.DecideArgs{}).Kind():
+		return "Ask the joint rule anew"
 	}
 	return kind
 }

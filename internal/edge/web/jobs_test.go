@@ -10,6 +10,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/jobs"
@@ -53,6 +54,22 @@ func TestAJobIsEndedAndTriedAgain(t *testing.T) {
 	if got := h.visitor(t, "Rita Reader", authz.LevelReader).post(at, url.Values{"act": {"cancel"}}); got.status != http.StatusForbidden {
 		t.Errorf("a reader may end a job: %d", got.status)
 	}
+}
+
+func TestJobsAreFilteredByWhatTheyDo(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
+	sweep, refresh := h.plan(t, sync.SweepArgs{}), h.plan(t, sync.RefreshArgs{})
+	page := v.sees("/jobs?state=waiting", 200, `href="`+sweep+`"`, `href="`+refresh+`"`, "What it does", `data-look`, `hx-trigger="look"`)
+	for _, kind := range sync.JobKinds() {
+		if !strings.Contains(page.raw, `value="`+kind+`"`) || strings.Contains(page.raw, ">"+kind+"<") {
+			t.Errorf("the kind %s is not offered in words", kind)
+		}
+	}
+	v.sees("/jobs?state=waiting&kind=portal_refresh", 200, "!"+sweep, `href="`+refresh+`"`, "kind=portal_refresh&state=failed", `hx-get="/jobs?kind=portal_refresh&state=waiting"`)
+	v.sees("/jobs?state=waiting&kind=salesforce_pull", 200, "No such job here", "!"+sweep)
+	v.sees("/jobs?kind=salesforce_pull", 200, "No such job here")
 }
 
 func TestAFailedJobShowsEveryAttemptAndTheSystemsOwnTextEscaped(t *testing.T) {
@@ -105,5 +122,24 @@ func TestRiversOwnPagesStandBehindThePermissionAndLetNothingForeignIn(t *testing
 	}
 	if got := reader.post("/jobs/river/api/jobs/cancel", nil); got.status != http.StatusForbidden {
 		t.Errorf("a reader may change jobs: %d", got.status)
+	}
+}
+
+func TestOnlyThoseWhoMaySyncHaveThePortalsAskedAndOnlyOnceAtATime(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	reader, associate := h.visitor(t, "Rita Reader", authz.LevelReader), h.visitor(t, "Ada Associate", authz.LevelAssociate)
+	if got := reader.post("/connections/check", nil); got.status != http.StatusForbidden {
+		t.Errorf("a reader: %d", got.status)
+	}
+	if _, _, err := h.app.Sync.StartRefresh(authz.With(t.Context(), reader.person.Actor()), h.app.Jobs); !problem.Is(err, problem.KindForbidden) {
+		t.Errorf("the service lets a reader: %v", err)
+	}
+	if got := associate.post("/connections/check", nil); got.status != http.StatusSeeOther {
+		t.Fatalf("an associate: %d %s", got.status, got.text)
+	}
+	id, running, err := h.app.Sync.StartRefresh(authz.With(t.Context(), associate.person.Actor()), h.app.Jobs)
+	if err != nil || !running || id == 0 {
+		t.Errorf("a second time: %d %v %v", id, running, err)
 	}
 }

@@ -267,7 +267,7 @@ func compareLine(f *registration.FieldPair, read, told bool) ui.CompareLine {
 	case f.Ours == "":
 		l.State = ui.CompareTheirs
 	default:
-		l.State = ui.CompareConflict
+		l.State = ui.CompareDiffers
 	}
 	if f.How != "" || f.CRMField != "" {
 		l.How = howCell(f.How, f.CRMField)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -17,6 +18,10 @@ func (w *Web) routesSettings() {
 		http.Redirect(rw, r, "/settings/profile", http.StatusSeeOther)
 	})
 	w.get("/settings/profile", w.settingsProfile)
+	w.get("/settings/password", func(rw http.ResponseWriter, r *http.Request) { // a reload after a refused form
+		http.Redirect(rw, r, "/settings/profile#password", http.StatusSeeOther)
+	})
+	w.post("/settings/password", w.changePassword)
 	w.get("/settings/about", w.settingsAbout)
 	w.routesTokens()
 	w.routesRule()
@@ -61,7 +66,7 @@ type permission struct {
 func permissionsOf(a authz.Actor) ([]permission, error) {
 	var out []permission
 	for _, action := range []authz.Action{
-		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint,
+		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionOwnPassword, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint,
 		authz.ActionRegister, authz.ActionUpdate, authz.ActionLaunch, authz.ActionClose, authz.ActionAccept, authz.ActionReject, authz.ActionApprove,
 		authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople,
 	} {
@@ -74,7 +79,41 @@ func permissionsOf(a authz.Actor) ([]permission, error) {
 	return out, nil
 }
 
+var passwordHint = "At least " + strconv.Itoa(team.MinPassword) + " characters."
+
+// passwordForm is the form for one's own password: what was wrong with it.
+type passwordForm struct {
+	fields []problem.Field
+	error  string // what no field is to blame for
+}
+
 func (w *Web) settingsProfile(rw http.ResponseWriter, r *http.Request) {
+	w.showProfile(rw, r, http.StatusOK, passwordForm{})
+}
+
+func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request) {
+	next := r.PostFormValue("new")
+	if next != r.PostFormValue("again") {
+		w.showProfile(rw, r, http.StatusUnprocessableEntity, passwordForm{fields: []problem.Field{{Field: "again", Code: "differs", Message: "The new password stands here differently"}}})
+		return
+	}
+	err := w.app.Team.ChangePassword(r.Context(), r.PostFormValue("current"), next)
+	if fields, ok := formFields(err); ok {
+		w.showProfile(rw, r, http.StatusUnprocessableEntity, passwordForm{fields: fields})
+		return
+	}
+	if problem.Is(err, problem.KindTooMany) {
+		w.showProfile(rw, r, http.StatusTooManyRequests, passwordForm{error: err.Error()})
+		return
+	}
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	w.done(rw, r, "/settings/profile", "Your password is changed, and your other sessions have ended", "")
+}
+
+func (w *Web) showProfile(rw http.ResponseWriter, r *http.Request, status int, form passwordForm) {
 	p := person(r.Context())
 	list, err := permissionsOf(p.Actor())
 	if err != nil {
@@ -88,7 +127,7 @@ func (w *Web) settingsProfile(rw http.ResponseWriter, r *http.Request) {
 		facts = append(facts, ui.Fact{Label: "Title", Value: ui.Text(p.Title)}, ui.Fact{Label: "Region", Value: ui.Text(p.Region)})
 	}
 	facts = append(facts, ui.Fact{Label: "In Salesforce", Value: link})
-	w.render(rw, r, http.StatusOK, profilePage(w.settingsPage(r, "profile", ui.Page{}), facts, list))
+	w.render(rw, r, status, profilePage(w.settingsPage(r, "profile", ui.Page{}), facts, list, form))
 }
 
 func (w *Web) settingsAbout(rw http.ResponseWriter, r *http.Request) {

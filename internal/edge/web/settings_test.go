@@ -215,3 +215,43 @@ func TestTheDefaultSolutionsAreChosenFromThePortal(t *testing.T) {
 	director.post("/settings/solutions", url.Values{"version": {"0"}, "aws": {list[1].RemoteID}}).holds(t, "a stale save", 412, "Somebody changed the default solutions")
 	director.post("/settings/solutions", url.Values{"version": {"1"}, "aws": {"S-<i>none"}}).holds(t, "one that is not there", 422, "is not a solution in AWS Partner Central", "not in the portal any more")
 }
+
+func TestAPersonChangesTheirPasswordAndOnlyTheirOtherSessionsEnd(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	here := h.visitor(t, "Ada Associate", authz.LevelReader)
+	if _, err := h.app.Team.SetPassword(h.ctx, here.person.Email, "the first password"); err != nil {
+		t.Fatal(err)
+	}
+	in := func(v *visitor, password string) int {
+		return v.post("/sign-in", url.Values{"email": {here.person.Email}, "password": {password}}).status
+	}
+	there := h.browser(t)
+	if in(here, "the first password") != http.StatusSeeOther || in(there, "the first password") != http.StatusSeeOther {
+		t.Fatal("cannot sign in")
+	}
+	here.sees("/settings/profile", 200, "Your password", `autocomplete="current-password"`, `autocomplete="new-password"`)
+	form := func(current, next, again string) url.Values {
+		return url.Values{"current": {current}, "new": {next}, "again": {again}}
+	}
+	here.post("/settings/password", form("wrong", "the second password", "the second password")).holds(t, "a wrong one", 422, "This is not your current password", "!the second password")
+	here.post("/settings/password", form("the first password", "the second password", "the third password")).holds(t, "two different ones", 422, "stands here differently")
+	here.post("/settings/password", form("the first password", "short", "short")).holds(t, "a short one", 422, "at least 12 characters")
+	if got := here.post("/settings/password", form("the first password", "the second password", "the second password")); got.status != http.StatusSeeOther {
+		t.Fatalf("%d %.300s", got.status, got.text)
+	}
+	here.sees("/settings/profile", 200, "Your password is changed")
+	if got := there.get("/settings/profile"); got.status != http.StatusSeeOther {
+		t.Errorf("the other session goes on: %d", got.status)
+	}
+	if in(there, "the first password") != http.StatusUnauthorized || in(there, "the second password") != http.StatusSeeOther {
+		t.Error("the new password is not the one that counts")
+	}
+	if h.stored(t, "the second password") {
+		t.Error("the password is in the data folder or the log")
+	}
+	for range 5 {
+		here.post("/settings/password", form("a guess", "the third password", "the third password"))
+	}
+	here.post("/settings/password", form("the second password", "the third password", "the third password")).holds(t, "after many guesses", 429, "Too many attempts")
+}

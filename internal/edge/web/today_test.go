@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
+	"github.com/tandem-cosell/tandem/internal/platform/jobs"
 )
 
 // check moves every registration that is due on, until only those are left that
@@ -44,7 +45,7 @@ func (h *house) exec(t *testing.T, query string, args ...any) {
 // endPull ends the read of Salesforce that waits, as if it had run.
 func (h *house) endPull(t *testing.T) {
 	t.Helper()
-	list, err := h.app.Jobs.List(h.ctx, []string{"available"}, 0, 200)
+	list, err := h.app.Jobs.List(h.ctx, jobs.Filter{States: []string{"available"}, Limit: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func TestASyncIsStartedSeenAndEndsAndReadersCannotStartOne(t *testing.T) {
 	if got := v.post("/connections/check", nil); got.status != http.StatusSeeOther {
 		t.Errorf("check: %d", got.status)
 	}
-	v.sees("/jobs?state=waiting", 200, "Check the portals", "Next in line", `hx-trigger="every 5s"`)
+	v.sees("/jobs?state=waiting", 200, "Check the portals", "Next in line", `hx-trigger="look"`)
 }
 
 func TestConnectionsSayHowEachSystemIsAndWhatToDo(t *testing.T) {

@@ -92,7 +92,8 @@ func (w *Web) WithActor(next http.Handler) http.Handler {
 					w.log.ErrorContext(r.Context(), "end the session of a changed password", "error", derr)
 				}
 			case err == nil:
-				r = r.WithContext(context.WithValue(authz.With(r.Context(), p.Actor()), personKey{}, p))
+				ctx := team.KeepSession(authz.With(r.Context(), p.Actor()), w.keepSession)
+				r = r.WithContext(context.WithValue(ctx, personKey{}, p))
 			case problem.Is(err, problem.KindNotFound):
 				if derr := w.sessions.Destroy(r.Context()); derr != nil {
 					w.log.ErrorContext(r.Context(), "end the session of somebody who left", "error", derr)
@@ -104,6 +105,16 @@ func (w *Web) WithActor(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(rw, r)
 	}))
+}
+
+// keepSession lets the session of ctx outlive a new password of its person, under
+// a new token.
+func (w *Web) keepSession(ctx context.Context, p team.Person) error {
+	if err := w.sessions.RenewToken(ctx); err != nil {
+		return err
+	}
+	w.sessions.Put(ctx, keyPrint, fingerprint(&p))
+	return nil
 }
 
 // fingerprint tells one password of a person from another without saying it.

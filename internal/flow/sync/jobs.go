@@ -68,6 +68,13 @@ func (RefreshArgs) Kind() string { return "portal_refresh" }
 // Kind names the job.
 func (DecideArgs) Kind() string { return "joint_decide" }
 
+// JobKinds names the kinds of all jobs of the flows.
+func JobKinds() []string {
+	return []string{
+		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(),
+	}
+}
+
 var (
 	syncOnce = &river.InsertOpts{Queue: jobs.QueueSync, UniqueOpts: jobs.Once()}
 	urgent   = &river.InsertOpts{Queue: jobs.QueueUrgent, UniqueOpts: jobs.Once()}
@@ -189,6 +196,15 @@ func (s *Service) StartPull(ctx context.Context, client *jobs.Client) (jobID int
 		return 0, false, ErrNotConnected
 	}
 	return client.InsertNow(ctx, PullArgs{}, syncOnce)
+}
+
+// StartRefresh plans to ask the portals for their health and their solutions now;
+// running says that this waits or runs already. Needs sync.
+func (s *Service) StartRefresh(ctx context.Context, client *jobs.Client) (jobID int64, running bool, err error) {
+	if err := authz.Require(ctx, authz.ActionSync); err != nil {
+		return 0, false, err
+	}
+	return client.InsertNow(ctx, RefreshArgs{}, anyOnce)
 }
 
 // CheckPull says whether StartPull would be refused, and whether a read waits or

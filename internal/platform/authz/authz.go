@@ -117,6 +117,7 @@ const (
 	ActionChangeSettings Action = "change_settings" // change the rules of the team
 	ActionManagePeople   Action = "manage_people"   // make users, set levels
 	ActionOwnToken       Action = "own_token"       // make and revoke one's own API tokens
+	ActionOwnPassword    Action = "own_password"    // change one's own password
 )
 
 // Scope gives the token scope the action needs: "read", "write" or "admin".
@@ -124,7 +125,7 @@ func (a Action) Scope() string {
 	switch a {
 	case ActionRead, ActionReadOperations:
 		return "read"
-	case ActionChangeSettings, ActionManagePeople, ActionOwnToken:
+	case ActionChangeSettings, ActionManagePeople, ActionOwnToken, ActionOwnPassword:
 		return "admin"
 	default:
 		return "write"
@@ -224,6 +225,8 @@ func Words(a Action) string {
 		return "manage people"
 	case ActionOwnToken:
 		return "manage their API tokens"
+	case ActionOwnPassword:
+		return "change their password"
 	}
 	return string(a)
 }

@@ -291,14 +291,21 @@ func States() []string {
 	return out
 }
 
-// List gives jobs, newest first, at most limit (1–200), of the states given
-// (all if none), with ids below before (0: from the newest). Needs
-// read_operations.
-func (c *Client) List(ctx context.Context, states []string, before int64, limit int) ([]Job, error) {
+// Filter says which jobs; empty fields filter nothing.
+type Filter struct {
+	States []string
+	Kinds  []string
+	Before int64 // ids below this one
+	Limit  int   // 1 to 200
+}
+
+// List gives jobs, newest first. Needs read_operations.
+func (c *Client) List(ctx context.Context, f Filter) ([]Job, error) {
 	if err := authz.Require(ctx, authz.ActionReadOperations); err != nil {
 		return nil, err
 	}
-	ids, err := jobIDs(ctx, c.db, states, before, min(max(limit, 1), 200))
+	f.Limit = min(max(f.Limit, 1), 200)
+	ids, err := jobIDs(ctx, c.db, f)
 	if err != nil || len(ids) == 0 {
 		return []Job{}, err
 	}
@@ -313,12 +320,13 @@ func (c *Client) List(ctx context.Context, states []string, before int64, limit 
 	return out, nil
 }
 
-// Counts gives the number of jobs in each state. Needs read_operations.
-func (c *Client) Counts(ctx context.Context) (map[string]int64, error) {
+// Counts gives the number of jobs of the kinds (of all if none) in each state.
+// Needs read_operations.
+func (c *Client) Counts(ctx context.Context, kinds ...string) (map[string]int64, error) {
 	if err := authz.Require(ctx, authz.ActionReadOperations); err != nil {
 		return nil, err
 	}
-	return countStates(ctx, c.db)
+	return countStates(ctx, c.db, kinds)
 }
 
 // Retry makes a job available again, whatever state it ended in. When the same

@@ -91,7 +91,7 @@ func (k *desk) until(t *testing.T, id int64, state string) Job {
 	t.Helper()
 	end := time.Now().Add(60 * time.Second)
 	for {
-		list, err := k.List(director(t.Context()), nil, id+1, 1)
+		list, err := k.List(director(t.Context()), Filter{Before: id + 1, Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestAJobIsThereOnlyIfItsTransactionIs(t *testing.T) {
 		if err := d.InTx(ctx, clock.System{}, func(tx *db.Tx) error { return k.Insert(ctx, tx, greet{"once"}, nil) }); err != nil {
 			t.Fatal(err)
 		}
-		list, err := k.List(director(ctx), nil, 0, 10)
+		list, err := k.List(director(ctx), Filter{Limit: 10})
 		if err != nil || len(list) != 1 || list[0].Args != `{"name":"once"}` && list[0].Args != `{"name": "once"}` || list[0].State != "available" || list[0].Kind != "greet" {
 			t.Fatalf("%+v, %v", list, err)
 		}
@@ -262,7 +262,7 @@ func TestWhatAJobGivesDecidesWhatBecomesOfIt(t *testing.T) {
 		}
 		for _, name := range []string{"soon", "reauth", "unsure", "plain", "down"} {
 			failed := func() bool {
-				list, err := k.List(director(t.Context()), nil, ids[name]+1, 1)
+				list, err := k.List(director(t.Context()), Filter{Before: ids[name] + 1, Limit: 1})
 				return err == nil && len(list) == 1 && len(list[0].Errors) > 0 && (list[0].State == "retryable" || list[0].State == "available" || list[0].State == "running")
 			}
 			for end := time.Now().Add(60 * time.Second); !failed(); time.Sleep(20 * time.Millisecond) {
@@ -346,7 +346,7 @@ func TestJobsAreListedByStateAndPage(t *testing.T) {
 		var got []int64
 		before := int64(0)
 		for {
-			page, err := k.List(ctx, nil, before, 2)
+			page, err := k.List(ctx, Filter{Before: before, Limit: 2})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -360,9 +360,19 @@ func TestJobsAreListedByStateAndPage(t *testing.T) {
 		if !slices.Equal(got, ids) {
 			t.Fatalf("%v, want %v", got, ids)
 		}
-		list, err := k.List(ctx, []string{"cancelled"}, 0, 10)
+		list, err := k.List(ctx, Filter{States: []string{"cancelled"}, Limit: 10})
 		if err != nil || len(list) != 1 || list[0].ID != ids[3] {
 			t.Fatalf("%+v, %v", list, err)
+		}
+		for kind, want := range map[string]int{"greet": 5, "nothing": 0} {
+			list, err := k.List(ctx, Filter{Kinds: []string{kind}, Limit: 10})
+			if err != nil || len(list) != want {
+				t.Errorf("%d of the kind %s, %v", len(list), kind, err)
+			}
+			counts, err := k.Counts(ctx, kind)
+			if err != nil || int(counts["available"]+counts["cancelled"]) != want {
+				t.Errorf("%v of the kind %s, %v", counts, kind, err)
+			}
 		}
 		counts, err := k.Counts(ctx)
 		if err != nil || counts["available"] != 4 || counts["cancelled"] != 1 {
@@ -421,7 +431,7 @@ func TestWhoMaySeeAndMoveJobs(t *testing.T) {
 	k := newDesk(t, dbtest.SQLite(t, schema.Migrations()), false)
 	id := k.plan(t, "a")
 	calls := map[string]func(ctx context.Context) error{
-		"list":   func(ctx context.Context) error { _, err := k.List(ctx, nil, 0, 1); return err },
+		"list":   func(ctx context.Context) error { _, err := k.List(ctx, Filter{Limit: 1}); return err },
 		"counts": func(ctx context.Context) error { _, err := k.Counts(ctx); return err },
 		"get":    func(ctx context.Context) error { _, err := k.Get(ctx, id); return err },
 		"retry":  func(ctx context.Context) error { _, err := k.Retry(ctx, id); return err },

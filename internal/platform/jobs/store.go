@@ -20,11 +20,15 @@ func releaseRunning(ctx context.Context, d *db.DB) error {
 	})
 }
 
-func jobIDs(ctx context.Context, q db.Queryer, states []string, before int64, limit int) ([]int64, error) {
-	if len(states) == 0 {
-		states = States()
+func jobIDs(ctx context.Context, q db.Queryer, f Filter) ([]int64, error) {
+	if len(f.States) == 0 {
+		f.States = States()
 	}
-	return db.Select[int64](ctx, q, `SELECT id FROM river_job WHERE cast(state AS text) IN (?) AND (? = 0 OR id < ?) ORDER BY id DESC LIMIT ?`, states, before, before, limit)
+	query, args := `SELECT id FROM river_job WHERE cast(state AS text) IN (?) AND (? = 0 OR id < ?)`, []any{f.States, f.Before, f.Before}
+	if len(f.Kinds) > 0 {
+		query, args = query+` AND kind IN (?)`, append(args, f.Kinds)
+	}
+	return db.Select[int64](ctx, q, query+` ORDER BY id DESC LIMIT ?`, append(args, f.Limit)...)
 }
 
 type stateCount struct {
@@ -32,8 +36,12 @@ type stateCount struct {
 	Count int64  `db:"n"`
 }
 
-func countStates(ctx context.Context, q db.Queryer) (map[string]int64, error) {
-	rows, err := db.Select[stateCount](ctx, q, `SELECT cast(state AS text) AS state, count(*) AS n FROM river_job GROUP BY state`)
+func countStates(ctx context.Context, q db.Queryer, kinds []string) (map[string]int64, error) {
+	query, args := `SELECT cast(state AS text) AS state, count(*) AS n FROM river_job`, []any{}
+	if len(kinds) > 0 {
+		query, args = query+` WHERE kind IN (?)`, append(args, kinds)
+	}
+	rows, err := db.Select[stateCount](ctx, q, query+` GROUP BY state`, args...)
 	out := map[string]int64{}
 	for _, r := range rows {
 		out[r.State] = r.Count

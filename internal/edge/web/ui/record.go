@@ -60,6 +60,7 @@ const (
 	CompareSame     CompareState = "same"     // both sides agree
 	CompareOurs     CompareState = "ours"     // ours is newer and will be sent
 	CompareTheirs   CompareState = "theirs"   // theirs is newer
+	CompareDiffers  CompareState = "differs"  // the two are not the same; nobody knows yet which counts
 	CompareConflict CompareState = "conflict" // both changed: a person decides
 	CompareOnlyOurs CompareState = "only"     // the partner has no such field
 	CompareUnknown  CompareState = "unknown"  // not read yet
@@ -109,6 +110,8 @@ func (s CompareState) badge() Badge {
 		return Badge{Tone: ToneInfo, Icon: IconUp, Text: "To be sent"}
 	case CompareTheirs:
 		return Badge{Tone: ToneInfo, Icon: IconDown, Text: "Theirs newer"}
+	case CompareDiffers:
+		return Badge{Tone: ToneWarn, Icon: IconDiffer, Text: "Differs"}
 	case CompareConflict:
 		return Badge{Tone: ToneDanger, Icon: IconDiffer, Text: "Conflict"}
 	case CompareOnlyOurs:

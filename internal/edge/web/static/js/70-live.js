@@ -32,3 +32,15 @@
   }
   Tandem.onContent((root) => root.querySelectorAll("[data-live]").forEach(listen));
 })();
+
+// Looking again: every 5 seconds an element with data-look gets the event "look",
+// for hx-trigger. In a tab that nobody sees nothing asks the server; when it is
+// seen again, it is brought up to date at once.
+(() => {
+  const look = () => {
+    if (document.hidden) return;
+    document.querySelectorAll("[data-look]").forEach((el) => htmx.trigger(el, "look"));
+  };
+  setInterval(look, 5000);
+  document.addEventListener("visibilitychange", look);
+})();

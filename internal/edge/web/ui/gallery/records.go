@@ -169,6 +169,7 @@ func compare(now time.Time) ui.CompareTable {
 		Lines: []ui.CompareLine{
 			{Field: "Stage", Remote: "LifeCycle.Stage", Ours: ui.Text("Business Validation"), Theirs: ui.Text("Qualified"), State: ui.CompareConflict, How: ui.Text("Salesforce stage “Negotiation”, mapped by the rule of 1 Nov 2026"), Fix: &ui.Button{Label: "Decide", Small: true, Href: "#"}},
 			{Field: "Expected spend a month", Remote: "Project.ExpectedCustomerSpend", Ours: ui.Money{Number: "31250.00", Currency: "USD"}, Theirs: ui.Money{Number: "28000.00", Currency: "USD"}, State: ui.CompareOurs, How: ui.Text("ARR of USD 375,000 divided by 12")},
+			{Field: "Delivery model", Remote: "Project.DeliveryModels", Ours: ui.Text("SaaS or PaaS"), Theirs: ui.Text("Managed Services"), State: ui.CompareDiffers},
 			{Field: "Target close date", Remote: "LifeCycle.TargetCloseDate", Ours: ui.Time{At: day(now, 3), Style: ui.TimeDay}, Theirs: ui.Time{At: day(now, 3), Style: ui.TimeDay}, State: ui.CompareSame, Lock: lock},
 			{Field: "Postal code", Remote: "Customer.Account.Address.PostalCode", Theirs: nil, State: ui.CompareUnknown},
 			{Field: "Customer", Remote: "Customer.Account.CompanyName", Ours: ui.Text("Fjordlys Energi AS"), Theirs: ui.Text("FJORDLYS ENERGI A/S"), State: ui.CompareTheirs, Fix: &ui.Button{Label: "Take theirs", Small: true, Href: "#"}},
