@@ -101,8 +101,10 @@ type Query struct {
 	Kinds  []Kind
 	Codes  []string
 	Owners []string // CRM ids
-	After  string   // the cursor of the page before
-	Limit  int      // 1 to 200; 50 if 0
+	// Opportunities are ids of deals.
+	Opportunities []string
+	After         string // the cursor of the page before
+	Limit         int    // 1 to 200; 50 if 0
 }
 
 // Page is one page of the inbox; Next is the cursor of the next one, "" at the end.
@@ -166,7 +168,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 			bad.Add("kind", "unknown_kind", fmt.Sprintf("%q is not a kind of refusal", k))
 		}
 	}
-	if len(q.Codes)+len(q.Owners) > 200 {
+	if len(q.Codes)+len(q.Owners)+len(q.Opportunities) > 200 {
 		bad.Add("filter", "too_many", "Use at most 200 values in all filters together")
 	}
 	if err := bad.Err(); err != nil {

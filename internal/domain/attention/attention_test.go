@@ -28,8 +28,8 @@ type silent struct{}
 
 var errSilent = errors.New("the portal is not to be asked")
 
-func (silent) Cloud() cloud.Cloud                                { return cloud.AWS }
-func (silent) Check(registration.Deal) registration.Findings     { return nil }
+func (silent) Cloud() cloud.Cloud                                 { return cloud.AWS }
+func (silent) Check(registration.Deal) registration.Findings      { return nil }
 func (silent) Payload(registration.Deal) (json.RawMessage, error) { return json.RawMessage(`{}`), nil }
 func (silent) Create(context.Context, json.RawMessage, string) (registration.Remote, error) {
 	return registration.Remote{}, errSilent
@@ -54,10 +54,14 @@ func (silent) Read(context.Context, string) (registration.Remote, error) {
 func (silent) Fields() []registration.FieldInfo {
 	return []registration.FieldInfo{{Path: "Project.Title", Label: "Title", Owner: registration.OwnerAsk, Writes: "opportunity.name"}}
 }
-func (silent) Ours(registration.Deal) registration.Values                { return registration.Values{"Project.Title": `"Ours"`} }
-func (silent) Theirs(json.RawMessage) (registration.Values, error)        { return registration.Values{"Project.Title": `"Theirs"`}, nil }
-func (silent) ChangedAt(string) time.Time                                { return time.Time{} }
-func (silent) Locked(string, string, string) registration.Lock           { return registration.Lock{} }
+func (silent) Ours(registration.Deal) registration.Values {
+	return registration.Values{"Project.Title": `"Ours"`}
+}
+func (silent) Theirs(json.RawMessage) (registration.Values, error) {
+	return registration.Values{"Project.Title": `"Theirs"`}, nil
+}
+func (silent) ChangedAt(string) time.Time                      { return time.Time{} }
+func (silent) Locked(string, string, string) registration.Lock { return registration.Lock{} }
 func (silent) CheckChanges(registration.Deal, json.RawMessage, registration.Values) (registration.Findings, error) {
 	return nil, nil
 }
@@ -267,8 +271,8 @@ func TestACodeIsFoundInWhatASystemSaid(t *testing.T) {
 		"SOME_OTHER_WORD then DUPLICATE_VALUE":                     "DUPLICATE_VALUE",
 		"MY_TRIGGER_BROKE":                                         "MY_TRIGGER_BROKE",
 		"aws UpdateOpportunity: ValidationException":               "ValidationException",
-		"All is LOST":                                              "",
-		"":                                                         "",
+		"All is LOST": "",
+		"":            "",
 	} {
 		if got := codeIn(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

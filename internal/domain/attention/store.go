@@ -31,6 +31,7 @@ func inbox(ctx context.Context, q db.Queryer, query Query, after *place, limit i
 	}
 	add(len(query.Clouds), `x.cloud IN (?)`, query.Clouds)
 	add(len(query.Kinds), `x.kind IN (?)`, query.Kinds)
+	add(len(query.Opportunities), `o.id IN (?)`, query.Opportunities)
 	add(len(query.Owners), `o.owner_crm_id IN (?)`, query.Owners)
 	if len(query.Codes) > 0 {
 		// Salesforce's codes stand in its text.

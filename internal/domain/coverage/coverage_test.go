@@ -119,7 +119,7 @@ func (f *fixture) world(t *testing.T) {
 	f.add(
 		t,
 		deal{crm: "new", region: "EMEA", owner: "ann", joint: 1},
-		deal{crm: "lateNone", region: "EMEA", owner: "ann", joint: 8},                    // Monday of the week before: six working days
+		deal{crm: "lateNone", region: "EMEA", owner: "ann", joint: 8},                      // Monday of the week before: six working days
 		deal{crm: "justInTime", region: "EMEA", owner: "bob", joint: 7, state: "creating"}, // five working days
 		deal{crm: "blocked", region: "AMER", owner: "bob", joint: 2, state: "blocked", more: `findings = '[{"label":"Postal code","severity":"error"},{"label":"Website","severity":"warning"}]'`},
 		deal{crm: "failed", region: "AMER", owner: "", joint: 30, state: "failed", more: `error = 'AWS said no'`},
@@ -129,8 +129,8 @@ func (f *fixture) world(t *testing.T) {
 		deal{crm: "conflict", region: "EMEA", owner: "bob", joint: 90, state: "approved", more: `conflicts = 1, refused = 1, ` + stale(14)},
 		deal{crm: "refused", region: "EMEA", owner: "bob", joint: 90, state: "action_required", more: `refused = 1, ` + stale(20)},
 		deal{crm: "azure", region: "EMEA", owner: "bob", joint: 21, cloud: cloud.Azure},
-		deal{crm: "unjoint", region: "EMEA", owner: "bob", unjoint: true, state: "approved"},                       // registered all the same
-		deal{crm: "pending", region: "EMEA", owner: "bob", stage: "0-PENDING acceptance", joint: 90},               // the rule's stage, in other letters
+		deal{crm: "unjoint", region: "EMEA", owner: "bob", unjoint: true, state: "approved"},         // registered all the same
+		deal{crm: "pending", region: "EMEA", owner: "bob", stage: "0-PENDING acceptance", joint: 90}, // the rule's stage, in other letters
 		deal{crm: "pendingRegistered", region: "EMEA", owner: "bob", stage: "0-Pending Acceptance", state: "approved"},
 		deal{crm: "closed", region: "EMEA", owner: "bob", closed: true, joint: 90, state: "approved"},
 		deal{crm: "deleted", region: "EMEA", owner: "bob", deleted: true, joint: 90},

@@ -12,7 +12,7 @@ import (
 
 // openStages gives the stages that open deals are in.
 func openStages(ctx context.Context, q db.Queryer) ([]string, error) {
-	return db.Select[string](ctx, q, `SELECT DISTINCT stage FROM opportunity WHERE NOT closed AND NOT deleted ORDER BY stage LIMIT 500`)
+	return db.Select[string](ctx, q, `SELECT DISTINCT stage FROM opportunity WHERE closed = false AND deleted = false ORDER BY stage LIMIT 500`)
 }
 
 // fresh says which set of the registered ones a registration is in.
@@ -20,9 +20,9 @@ const fresh = `CASE WHEN r.conflicts > 0 THEN 'conflict' WHEN r.refused > 0 THEN
 
 // deals gives the statement's part FROM … WHERE … over aliases j (joint since when),
 // o and r (NULL when there is none), with its arguments: the open deals that are
-// joint and to be registered, and those that are registered all the same. It is
-// read from the index registration_standing, since the rows of registrations are
-// long.
+// joint and to be registered, and those that are registered all the same. The rows
+// of registrations are long, and SQLite would look each up by its key: the LIMIT
+// keeps it from that, so that it reads them all from the index registration_standing.
 func (a *asked) deals() (string, []any) {
 	states := registeredStates()
 	args := []any{states, states}
@@ -35,8 +35,8 @@ func (a *asked) deals() (string, []any) {
 			UNION ALL SELECT x.opportunity_id, x.cloud, x.created_at FROM registration x WHERE x.state IN (?)
 				AND NOT EXISTS (SELECT 1 FROM opportunity_cloud y WHERE y.opportunity_id = x.opportunity_id AND y.cloud = x.cloud AND y.joint)) j
 		JOIN opportunity o ON o.id = j.opportunity_id
-		LEFT JOIN registration r ON r.opportunity_id = j.opportunity_id AND r.cloud = j.cloud
-		WHERE NOT o.deleted AND NOT o.closed AND (coalesce(r.state, '') IN (?) OR ` + strings.Join(rule, ` OR `) + `)`
+		LEFT JOIN (SELECT opportunity_id, cloud, state, conflicts, refused, held, outgoing, stale_since, remote_read_at FROM registration LIMIT 1000000000) r ON r.opportunity_id = j.opportunity_id AND r.cloud = j.cloud
+		WHERE o.closed = false AND o.deleted = false AND (coalesce(r.state, '') IN (?) OR ` + strings.Join(rule, ` OR `) + `)`
 	add := func(column string, n int, list any) {
 		if n > 0 {
 			text, args = text+` AND `+column+` IN (?)`, append(args, list)

@@ -63,6 +63,8 @@ func New(a *app.App) *Web {
 	w.routesOpportunities()
 	w.routesOpportunity()
 	w.routesRegistrations()
+	w.routesCoverage()
+	w.routesAttention()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()
@@ -176,6 +178,9 @@ func (w *Web) nav(r *http.Request) []ui.NavItem {
 	for _, item := range ui.DefaultNav() {
 		if (item.Area == ui.AreaConnections || item.Area == ui.AreaJobs) && !may(r, authz.ActionReadOperations) {
 			continue
+		}
+		if item.Area == ui.AreaAttention {
+			item.Count, item.Tone = w.attentionCount(r), ui.ToneDanger
 		}
 		out = append(out, item)
 	}

@@ -14,6 +14,8 @@ const (
 	AreaToday         Area = "today"
 	AreaOpportunities Area = "opportunities"
 	AreaRegistrations Area = "registrations"
+	AreaCoverage      Area = "coverage"
+	AreaAttention     Area = "attention"
 	AreaConnections   Area = "connections"
 	AreaJobs          Area = "jobs"
 	AreaSettings      Area = "settings"
@@ -50,6 +52,8 @@ func DefaultNav() []NavItem {
 		{Area: AreaToday, Label: "Today", Href: "/", Icon: IconToday, Go: "t", Narrow: true},
 		{Area: AreaOpportunities, Label: "Opportunities", Href: "/opportunities", Icon: IconDeal, Go: "o", Narrow: true, Short: "Deals"},
 		{Area: AreaRegistrations, Label: "Registrations", Href: "/registrations", Icon: IconRegister, Go: "r", Narrow: true, Short: "Portals"},
+		{Area: AreaCoverage, Label: "Coverage", Href: "/coverage", Icon: IconCheckCircle, Go: "v"},
+		{Area: AreaAttention, Label: "Needs attention", Href: "/attention", Icon: IconWarn, Go: "a"},
 		{Area: AreaConnections, Label: "Connections", Href: "/connections", Icon: IconPlug, Go: "c"},
 		{Area: AreaJobs, Label: "Jobs", Href: "/jobs", Icon: IconJobs, Go: "j", Narrow: true},
 		{Area: AreaSettings, Label: "Settings", Href: "/settings", Icon: IconSettings, Go: "s"},

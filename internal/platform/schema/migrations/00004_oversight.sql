@@ -2,8 +2,8 @@
 
 -- +goose Up
 CREATE INDEX registration_standing ON registration (opportunity_id, cloud, state, conflicts, refused, held, outgoing, stale_since, remote_read_at);
-CREATE INDEX opportunity_standing ON opportunity (id, stage, region, owner_crm_id, owner_name) WHERE NOT closed AND NOT deleted;
-CREATE INDEX opportunity_open_stage ON opportunity (stage) WHERE NOT closed AND NOT deleted;
+CREATE INDEX opportunity_standing ON opportunity (closed, deleted, id, stage, region, owner_crm_id, owner_name);
+CREATE INDEX opportunity_open_stage ON opportunity (closed, deleted, stage);
 CREATE INDEX registration_crm_refused ON registration (id) WHERE crm_error <> '';
 CREATE INDEX registration_edit_refused ON registration_edit (registration_id) WHERE crm_state = 'refused';
 CREATE INDEX activity_failed ON activity (id) WHERE crm_state = 'failed';
@@ -21,6 +21,8 @@ CREATE TABLE bulk_run (
   begun_at timestamptz NOT NULL,
   ended_at timestamptz
 );
+
+CREATE INDEX bulk_run_undoes ON bulk_run (undoes) WHERE undoes <> '';
 
 CREATE TABLE bulk_row (
   run_id text NOT NULL REFERENCES bulk_run (id) ON DELETE CASCADE,
