@@ -65,6 +65,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerOpportunities()
 	s.registerRegistrations()
 	s.registerWork()
+	s.registerOversight()
 	s.registerMachinery()
 	s.registerViews()
 	s.registerSettings()
@@ -128,6 +129,7 @@ func tags() []*huma.Tag {
 		{Name: "Accounts", Description: "The companies of Salesforce."},
 		{Name: "Opportunities", Description: "The deals of Salesforce, and which of them are joint."},
 		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
+		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
 		{Name: "Views", Description: "Saved views of lists."},
 		{Name: "Settings", Description: "The rules of the team."},
 		{Name: "Team", Description: "People, users and tokens."},

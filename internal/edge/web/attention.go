@@ -18,7 +18,9 @@ const attentionPath = "/attention"
 func (w *Web) routesAttention() {
 	w.get(attentionPath, w.attention)
 	w.post(attentionPath+"/again", w.attentionAgain)
-	w.get(attentionPath+"/again", func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, attentionPath, http.StatusSeeOther) })
+	w.get(attentionPath+"/again", func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, attentionPath, http.StatusSeeOther)
+	})
 }
 
 // attentionCount is the number beside the inbox in the navigation; 0 when it cannot

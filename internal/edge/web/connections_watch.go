@@ -53,7 +53,7 @@ func (w *Web) watchOf(r *http.Request, v connectionView) (watchView, error) {
 		Empty:   ui.EmptyState{Icon: ui.IconCheckCircle, Title: "No drift", Text: "At the last full look every record of ours was listed, each once, and nothing was listed that is not ours."},
 	}
 	add := func(how string, tone ui.Tone, list []registration.Drift, do string) {
-		for i, d := range list {
+		for _, d := range list {
 			row := ui.Row{ID: "drift-" + strconv.Itoa(len(out.drift.Rows)), Name: d.RemoteID, Tone: tone}
 			if d.RegistrationID != "" {
 				reg, err := w.app.Registrations.Get(r.Context(), d.RegistrationID)
@@ -63,9 +63,6 @@ func (w *Web) watchOf(r *http.Request, v connectionView) (watchView, error) {
 			}
 			row.Cells = []templ.Component{ui.Two(d.RemoteID, joined(" · ", d.Company, d.OurID)), ui.Badge{Tone: tone, Text: how}, textOr(d.Status), textOr(d.Note), ui.Text(do)}
 			out.drift.Rows = append(out.drift.Rows, row)
-			if i >= 99 {
-				break
-			}
 		}
 	}
 	add("Duplicate", ui.ToneDanger, rep.Duplicates, "Keep one: close the other in "+portal+", and stop the other program that registers deals.")

@@ -23,5 +23,7 @@ func (BulkArgs) Kind() string { return "bulk_work" }
 func (s *Service) HookBulk(r *jobs.Registry, client func() *jobs.Client, b *bulk.Service) {
 	// 500 calls at one a second, and as long again for what goes before them.
 	jobs.Add(r, 30*time.Minute, func(ctx context.Context, a BulkArgs) error { return b.Work(ctx, a.RunID) })
-	b.Plan = func(ctx context.Context, tx *db.Tx, runID string) error { return client().Insert(ctx, tx, BulkArgs{RunID: runID}, anyOnce) }
+	b.Plan = func(ctx context.Context, tx *db.Tx, runID string) error {
+		return client().Insert(ctx, tx, BulkArgs{RunID: runID}, anyOnce)
+	}
 }
