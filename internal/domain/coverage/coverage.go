@@ -96,7 +96,7 @@ func (w What) Label() string {
 	case WhatUnregistered:
 		return "Not registered"
 	case WhatLateRegister:
-		return "Registered late"
+		return "Late to register"
 	case WhatCurrent:
 		return "Up to date"
 	case WhatOutgoing:
@@ -108,7 +108,7 @@ func (w What) Label() string {
 	case WhatRefused:
 		return "Refused"
 	case WhatLateUpdate:
-		return "Updated late"
+		return "Late to update"
 	}
 	return string(w)
 }

@@ -114,7 +114,7 @@ func (w *Web) coverageReport(rw http.ResponseWriter, r *http.Request) {
 		if n == 0 {
 			tone = ui.ToneNeutral
 		}
-		return ui.StatCard{Label: what.Label(), Value: ui.Figure(n), Note: note, Tone: tone, AsOf: rep.At, Href: a.to(what, nil)}
+		return ui.StatCard{Label: what.Label(), Value: ui.Figure(n), Note: note + " ·", Tone: tone, AsOf: rep.At, Href: a.to(what, nil)}
 	}
 	p.Cards = []ui.StatCard{
 		card(coverage.WhatJoint, ui.ToneInfo, "Open, joint, and the rule says: register"),
@@ -227,7 +227,7 @@ func coverageLines(a *coverageAsked, rep *coverage.Report) ui.DataTable {
 func (w *Web) coverageTable(a *coverageAsked, p coverage.Page) ui.DataTable {
 	t := ui.DataTable{
 		ID: "coverage-deals", Caption: a.what.Label(), NoChooser: true,
-		Columns: []ui.Column{{Key: "name", Label: "Opportunity", Fixed: true, Grow: true}, {Key: "how", Label: "Stands"}, {Key: "why", Label: "Reason"}, {Key: "age", Label: "Since"}, {Key: "due", Label: "Due"}, {Key: "owner", Label: "Owner"}, {Key: "read", Label: "Portal read"}},
+		Columns: []ui.Column{{Key: "name", Label: "Opportunity", Fixed: true}, {Key: "how", Label: "Stands"}, {Key: "why", Label: "Reason", Grow: true}, {Key: "age", Label: "Since"}, {Key: "due", Label: "Due"}, {Key: "owner", Label: "Owner"}, {Key: "read", Label: "Portal read"}},
 		Empty:   ui.EmptyState{Icon: ui.IconCheckCircle, Title: "Nothing here", Text: "No deal within these filters is of this kind."},
 	}
 	for i := range p.Rows {
