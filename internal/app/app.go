@@ -15,13 +15,17 @@ import (
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/clock"
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/aws"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/attention"
+	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/coverage"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
@@ -55,6 +59,9 @@ type App struct {
 	Connections   *connection.Service
 	Views         *view.Service
 	Workspace     *workspace.Service
+	Coverage      *coverage.Service
+	Attention     *attention.Service
+	Bulk          *bulk.Service
 	Sync          *sync.Service
 
 	// Salesforce is the client below Sync.CRM, for `tandem doctor`; nil when not
@@ -113,11 +120,13 @@ func (a *App) build(ctx context.Context, works Works) error {
 	if err := a.connect(); err != nil {
 		return err
 	}
+	a.oversight()
 	registry := jobs.NewRegistry()
 	registry.Observe = a.Metrics.Job
 	client := func() *jobs.Client { return a.Jobs }
 	periodic := a.Sync.Jobs(registry, client, a.every())
 	a.Sync.Hook(client)
+	a.Sync.HookBulk(registry, client, a.Bulk)
 	a.Opportunities.Changed = func(ctx context.Context, tx *db.Tx, changed []opportunity.Opportunity) error {
 		m, err := a.Opportunities.Matcher(ctx, tx)
 		if err != nil {
@@ -182,6 +191,14 @@ func (a *App) services() {
 	a.Team, a.Sessions = team.NewService(d, c), team.NewSessions(d, c)
 	a.Accounts, a.Opportunities, a.Activities = account.NewService(d), opportunity.NewService(d, c), activity.NewService(d, c)
 	a.Connections, a.Views, a.Workspace = connection.NewService(d, c), view.NewService(d, c), workspace.NewService(d, c)
+}
+
+// oversight makes the services that look over all registrations.
+func (a *App) oversight() {
+	ready := func(c cloud.Cloud) bool { _, ok := a.Registrations.Portal(c); return ok }
+	a.Coverage = coverage.NewService(a.DB, a.Clock, a.Opportunities.Matcher, ready)
+	a.Attention = attention.NewService(a.DB, a.Clock, a.Registrations, a.Activities)
+	a.Bulk = bulk.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Attention, a.Team)
 }
 
 // salesforceCalls is how many calls to Salesforce run at once: it holds an

@@ -16,6 +16,9 @@ var domainOrder = []string{
 	"connection",
 	"view",
 	"workspace",
+	"coverage",
+	"attention",
+	"bulk",
 }
 
 // leaves stand alone: of internal/ they import only what is listed.

@@ -265,6 +265,9 @@ func decide(m *Matcher, o *Opportunity, standing []Joint) decision {
 		found[j.Cloud] = true
 		d.after = append(d.after, j)
 		if old, ok := now[j.Cloud]; !ok || old.Why != j.Why || !old.Joint {
+			if ok && old.Joint { // another reason, but joint all the while: the service level's clock goes on
+				j.DecidedAt = old.DecidedAt
+			}
 			d.save = append(d.save, j)
 		}
 	}
@@ -290,7 +293,9 @@ func Decide(ctx context.Context, tx *db.Tx, m *Matcher, list []Opportunity) ([]O
 		o := &list[i]
 		d := decide(m, o, standing[o.ID])
 		for _, j := range d.save {
-			j.DecidedAt = tx.Now()
+			if j.DecidedAt.IsZero() {
+				j.DecidedAt = tx.Now()
+			}
 			save = append(save, j)
 		}
 		for _, c := range d.remove {

@@ -190,3 +190,8 @@ func mergeAnew(ctx context.Context, tx *db.Tx) ([]string, error) {
 		(SELECT registration_id FROM registration_field WHERE NOT final)`, tx.Now(), tx.Now())
 	return ids, err
 }
+
+// resendEdit makes a refused edit pending again.
+func resendEdit(ctx context.Context, tx *db.Tx, registrationID, path string) (int64, error) {
+	return tx.Exec(ctx, `UPDATE registration_edit SET crm_state = 'pending', crm_error = '' WHERE registration_id = ? AND path = ? AND crm_state = 'refused'`, registrationID, path)
+}

@@ -173,7 +173,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	// A reader may keep views and tokens of their own, and else only look.
 	for name, g := range cases {
 		switch g.action {
-		case authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionAsk:
+		case authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionOwnPassword, authz.ActionAsk:
 			continue
 		}
 		reader := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_2", Name: "Rea", Level: authz.LevelReader})

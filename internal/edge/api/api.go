@@ -67,6 +67,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerRegistrations()
 	s.registerApprovals()
 	s.registerWork()
+	s.registerOversight()
 	s.registerMachinery()
 	s.registerViews()
 	s.registerSettings()
@@ -132,6 +133,7 @@ func tags() []*huma.Tag {
 		{Name: "Opportunities", Description: "The deals of Salesforce, and which of them are joint."},
 		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
+		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
 		{Name: "Views", Description: "Saved views of lists."},
 		{Name: "Settings", Description: "The rules of the team."},
 		{Name: "Team", Description: "People, users and tokens."},

@@ -329,6 +329,16 @@ var pageDeeds = map[string]string{
 	"set a level":                    "set-user-level",
 	"a new password for a user":      "reset-user-password",
 	"take a user's access away":      "disable-user",
+	"Coverage":                       "get-coverage",
+	"the deals behind a figure":      "list-covered-deals",
+	"the service levels":             "get-service-levels",
+	"change the service levels":      "put-service-levels",
+	"Needs attention":                "list-refusals",
+	"send refusals again":            "send-again",
+	"act on many deals":              "bulk",
+	"what became of an act on many":  "get-bulk-run",
+	"take an act on many back":       "undo-bulk-run",
+	"how a portal is followed":       "get-portal-watch",
 }
 
 func TestWhatThePagesDoTheAPIDoes(t *testing.T) {

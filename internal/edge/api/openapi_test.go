@@ -75,6 +75,8 @@ func concrete(path string) string {
 		switch {
 		case v == "{cloud}":
 			return "aws"
+		case v == "{action}":
+			return "stage"
 		case strings.HasPrefix(path, "/jobs"):
 			return "999999999"
 		}

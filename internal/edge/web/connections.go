@@ -33,6 +33,7 @@ type connectionView struct {
 	guide  guide
 	words  string // the last error for people
 	system string // the system's own text behind it
+	watch  watchView
 }
 
 type connectionsData struct {
@@ -188,6 +189,10 @@ func (w *Web) connection(rw http.ResponseWriter, r *http.Request) {
 		b := v.row.Actions[0]
 		b.Small = false
 		p.Actions = []ui.Button{b}
+	}
+	if v.watch, err = w.watchOf(r, v); err != nil {
+		w.fail(rw, r, err)
+		return
 	}
 	w.render(rw, r, http.StatusOK, connectionPage(w.page(r, p), v, s))
 }

@@ -55,6 +55,7 @@ func (w *Web) routesOpportunities() {
 	w.post(listPath+"/bulk/register/confirm", o.bulkRegisterDo)
 	w.post(listPath+"/bulk/joint", o.bulkJoint)
 	w.post(listPath+"/bulk/joint/confirm", o.bulkJointDo)
+	o.routesActs()
 	for _, act := range []string{"register", "joint"} {
 		// A reload of a bulk page is a GET: there is nothing selected any more.
 		w.get(listPath+"/bulk/"+act, func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, listPath, http.StatusSeeOther) })
@@ -283,6 +284,7 @@ func (o *opportunities) table(r *http.Request, l *listing, rows []workspace.Row)
 		{Label: "Register…", Icon: ui.IconRegister, FormAction: listPath + "/bulk/register", Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)},
 		{Label: "Joint or not…", Icon: ui.IconCloud, FormAction: listPath + "/bulk/joint", Blocked: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)},
 	}
+	t.Bulk = append(t.Bulk, actButtons(r)...)
 	return t
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
@@ -18,8 +19,8 @@ import (
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
 
-// bulkLimit is how many rows one act takes: one page of the list.
-const bulkLimit = 200
+// bulkLimit is how many rows one act takes.
+const bulkLimit = bulk.Most
 
 // bulkRow is what will happen, or happened, to one opportunity.
 type bulkRow struct {

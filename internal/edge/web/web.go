@@ -64,6 +64,8 @@ func New(a *app.App) *Web {
 	w.routesOpportunity()
 	w.routesRegistrations()
 	w.routesApprovals()
+	w.routesCoverage()
+	w.routesAttention()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()
@@ -188,6 +190,9 @@ func (w *Web) nav(r *http.Request) []ui.NavItem {
 	for _, item := range ui.DefaultNav() {
 		if (item.Area == ui.AreaConnections || item.Area == ui.AreaJobs) && !may(r, authz.ActionReadOperations) {
 			continue
+		}
+		if item.Area == ui.AreaAttention {
+			item.Count, item.Tone = w.attentionCount(r), ui.ToneDanger
 		}
 		out = append(out, item)
 	}

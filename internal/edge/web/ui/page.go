@@ -15,6 +15,8 @@ const (
 	AreaOpportunities Area = "opportunities"
 	AreaRegistrations Area = "registrations"
 	AreaApprovals     Area = "approvals"
+	AreaCoverage      Area = "coverage"
+	AreaAttention     Area = "attention"
 	AreaConnections   Area = "connections"
 	AreaJobs          Area = "jobs"
 	AreaSettings      Area = "settings"
@@ -52,6 +54,8 @@ func DefaultNav() []NavItem {
 		{Area: AreaOpportunities, Label: "Opportunities", Href: "/opportunities", Icon: IconDeal, Go: "o", Narrow: true, Short: "Deals"},
 		{Area: AreaRegistrations, Label: "Registrations", Href: "/registrations", Icon: IconRegister, Go: "r", Narrow: true, Short: "Portals"},
 		{Area: AreaApprovals, Label: "Approvals", Href: "/approvals", Icon: IconCheckCircle, Go: "a"},
+		{Area: AreaCoverage, Label: "Coverage", Href: "/coverage", Icon: IconColumns, Go: "v"},
+		{Area: AreaAttention, Label: "Needs attention", Href: "/attention", Icon: IconWarn, Go: "n"},
 		{Area: AreaConnections, Label: "Connections", Href: "/connections", Icon: IconPlug, Go: "c"},
 		{Area: AreaJobs, Label: "Jobs", Href: "/jobs", Icon: IconJobs, Go: "j", Narrow: true},
 		{Area: AreaSettings, Label: "Settings", Href: "/settings", Icon: IconSettings, Go: "s"},

@@ -1,0 +1,63 @@
+package attention
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+// parts are the refusals of each kind, each read through an index that holds
+// nothing but refusals.
+const parts = `SELECT 'registration' AS kind, r.id AS ref, '' AS path, r.id AS registration_id, r.opportunity_id, r.cloud, r.remote_id, r.error_code AS code, r.error AS text, 0 AS checked, r.state_at AS since
+		FROM registration r WHERE r.state = 'failed'
+	UNION ALL SELECT 'field', f.registration_id, f.path, r.id, r.opportunity_id, r.cloud, r.remote_id, CASE WHEN f.by_portal THEN r.error_code ELSE 'check' END, f.reason, CASE WHEN f.by_portal THEN 0 ELSE 1 END, f.since
+		FROM registration_field f JOIN registration r ON r.id = f.registration_id WHERE f.status = 'refused' AND NOT f.final
+	UNION ALL SELECT 'record', r.id, '', r.id, r.opportunity_id, r.cloud, r.remote_id, '', r.crm_error, 0, r.updated_at
+		FROM registration r WHERE r.crm_error <> ''
+	UNION ALL SELECT 'edit', e.registration_id, e.path, r.id, r.opportunity_id, r.cloud, r.remote_id, '', e.crm_error, 0, e.edited_at
+		FROM registration_edit e JOIN registration r ON r.id = e.registration_id WHERE e.crm_state = 'refused'
+	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', '', a.crm_error, 0, a.happened_at
+		FROM activity a WHERE a.crm_state = 'failed'`
+
+const itemColumns = `x.kind, x.ref, x.path, x.registration_id, x.opportunity_id, o.name, o.account_name, o.owner_name, x.cloud, x.remote_id, x.code, x.text, x.checked = 1 AS by_check, x.since`
+
+func inbox(ctx context.Context, q db.Queryer, query Query, after *place, limit int) ([]Item, error) {
+	cond, args := []string{`NOT o.deleted`}, []any{}
+	add := func(n int, text string, list ...any) {
+		if n > 0 {
+			cond, args = append(cond, text), append(args, list...)
+		}
+	}
+	add(len(query.Clouds), `x.cloud IN (?)`, query.Clouds)
+	add(len(query.Kinds), `x.kind IN (?)`, query.Kinds)
+	add(len(query.Opportunities), `o.id IN (?)`, query.Opportunities)
+	add(len(query.Owners), `o.owner_crm_id IN (?)`, query.Owners)
+	if len(query.Codes) > 0 {
+		// Salesforce's codes stand in its text.
+		text, list := []string{`x.code IN (?)`}, []any{query.Codes}
+		for _, c := range query.Codes {
+			text, list = append(text, `x.code = '' AND x.text LIKE ? ESCAPE '\'`), append(list, db.Contains(c))
+		}
+		add(1, `(`+strings.Join(text, ` OR `)+`)`, list...)
+	}
+	if after != nil {
+		add(1, `(x.since, x.kind, x.ref, x.path) > (?, ?, ?, ?)`, after.since, after.kind, after.ref, after.path)
+	}
+	return db.Select[Item](ctx, q, `SELECT `+itemColumns+` FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id
+		WHERE `+strings.Join(cond, ` AND `)+` ORDER BY x.since, x.kind, x.ref, x.path LIMIT ?`, append(args, limit)...)
+}
+
+func one(ctx context.Context, q db.Queryer, k Kind, ref, path string) (Item, error) {
+	return db.Get[Item](ctx, q, `SELECT `+itemColumns+` FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id
+		WHERE NOT o.deleted AND x.kind = ? AND x.ref = ? AND x.path = ?`, k, ref, path)
+}
+
+func count(ctx context.Context, q db.Queryer) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id WHERE NOT o.deleted`)
+}
+
+func groups(ctx context.Context, q db.Queryer) ([]Group, error) {
+	return db.Select[Group](ctx, q, `SELECT x.kind, x.code, count(*) AS n FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id
+		WHERE NOT o.deleted GROUP BY x.kind, x.code ORDER BY 3 DESC, 1, 2`)
+}
