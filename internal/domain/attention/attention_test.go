@@ -54,7 +54,6 @@ func (silent) ReadRecord(context.Context, string) (registration.Remote, error) {
 	return registration.Remote{}, errSilent
 }
 
-
 func (silent) Fields() []registration.FieldInfo {
 	return []registration.FieldInfo{{Path: "Project.Title", Label: "Title", Owner: registration.OwnerAsk, Writes: "opportunity.name"}}
 }
@@ -101,7 +100,7 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 		f := &fixture{db: d, clock: clock.NewFake(noon), ids: map[string]string{}}
 		f.ctx = authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_1", Name: "Ada", Level: authz.LevelABDM})
 		regs := registration.NewService(d, f.clock, []registration.Portal{silent{}}, registration.DefaultPace)
-		regs.Wake = func(_ context.Context, _ *db.Tx, id string) error { f.woken = append(f.woken, id); return nil }
+		regs.Wake = func(_ context.Context, _ *db.Tx, ids ...string) error { f.woken = append(f.woken, ids...); return nil }
 		f.Service = NewService(d, f.clock, regs, activity.NewService(d, f.clock))
 		f.world(t)
 		test(t, f)

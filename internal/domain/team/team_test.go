@@ -232,6 +232,10 @@ func TestADisabledUserIsNobodyAnywhere(t *testing.T) {
 		if q, err := f.Person(ctx, p.ID); err != nil || q.Level != authz.LevelDirector {
 			t.Fatalf("%+v, %v", q, err)
 		}
+		// Somebody else can sign in as a Director, so that this one is not the last.
+		if _, _, err := f.CreateUser(f.admin, "Second Director", "second@example.com", authz.LevelDirector, ""); err != nil {
+			t.Fatal(err)
+		}
 		if err := f.Disable(f.admin, p.Email); err != nil {
 			t.Fatal(err)
 		}

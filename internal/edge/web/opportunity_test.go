@@ -127,7 +127,7 @@ func bulkActs(t *testing.T, w *dealWorld) {
 		t.Errorf("nothing selected: %d", status)
 	}
 	many := url.Values{}
-	for i := range 201 {
+	for i := range 501 {
 		many.Add("id", fmt.Sprintf("opp_%026d", i))
 	}
 	if status, _, _ := w.post(t, w.director, "/opportunities/bulk/register", many); status != http.StatusUnprocessableEntity {
