@@ -28,17 +28,26 @@ const (
 
 // Settle decides a conflict and remembers the decision in the audit log. ours and
 // theirs are the values that the person saw: another value by now is a problem of
-// kind precondition. value is for ChoiceEdit. Needs update.
+// kind precondition, and the two sides are compared anew so that the fresh ones can
+// be shown; a conflict that is no more is one of kind not_found. value is for
+// ChoiceEdit. Needs update.
 func (s *Service) Settle(ctx context.Context, registrationID, path string, choice Choice, ours, theirs, value string) (Registration, error) {
-	return s.edit(ctx, registrationID, "registration.settle", map[string]any{"path": path, "choice": choice, "ours": ours, "theirs": theirs, "value": value},
+	r, err := s.edit(ctx, registrationID, "registration.settle", map[string]any{"path": path, "choice": choice, "ours": ours, "theirs": theirs, "value": value},
 		func(tx *db.Tx, p Portal, m *merging) error {
-			i := slices.IndexFunc(m.before, func(f Field) bool { return f.Path == path && f.Status == FieldConflict })
-			if i < 0 {
+			// As the two sides are now, not as they were when they were compared last.
+			out, err := m.merge()
+			if err != nil {
+				return err
+			}
+			open := func(f Field) bool { return f.Path == path && f.Status == FieldConflict }
+			i := slices.IndexFunc(out.fields, open)
+			if i < 0 && !slices.ContainsFunc(m.before, open) {
 				return problem.NotFound("conflict", path)
 			}
-			f := m.before[i]
-			if f.Ours != ours || f.Theirs != theirs {
-				return problem.Precondition("conflict", path)
+			if i < 0 || out.fields[i].Ours != ours || out.fields[i].Theirs != theirs {
+				stale := problem.Precondition("conflict", path)
+				stale.Message = fmt.Sprintf("%s changed while you were deciding, and nothing was done: look at the values as they are now and decide again", infoFor(p, path).Label)
+				return stale
 			}
 			switch choice {
 			case ChoiceOurs: // what the portal holds is settled: ours is the only change
@@ -55,6 +64,28 @@ func (s *Service) Settle(ctx context.Context, registrationID, path string, choic
 			}
 			return nil
 		})
+	if problem.Is(err, problem.KindPrecondition) {
+		if fresh := s.recompare(ctx, registrationID); fresh != nil {
+			return r, fresh
+		}
+	}
+	return r, err
+}
+
+// recompare merges the two sides as they are now.
+func (s *Service) recompare(ctx context.Context, registrationID string) error {
+	r, err := ByID(ctx, s.db, registrationID)
+	if err != nil {
+		return err
+	}
+	p, ok := s.portals[r.Cloud]
+	if !ok || !s.follows(&r) || r.RemoteRecord == "" {
+		return nil
+	}
+	if err := s.compare(ctx, p, &r); !problem.Is(err, problem.KindPrecondition) {
+		return err
+	}
+	return nil // somebody else did
 }
 
 // Put sets a field's value in the portal, and in Salesforce where it has the
@@ -76,50 +107,66 @@ func (s *Service) Put(ctx context.Context, registrationID string, values Values)
 }
 
 func (s *Service) put(ctx context.Context, tx *db.Tx, p Portal, m *merging, path, value string) error {
-	i := slices.IndexFunc(p.Fields(), func(f FieldInfo) bool { return f.Path == path })
-	if i < 0 {
-		return problem.Invalid(path, "unknown_field", fmt.Sprintf("%s has no field %s that Tandem keeps", m.reg.Cloud.Portal(), path))
-	}
-	info := p.Fields()[i]
-	value, err := canonical(value)
-	if err != nil {
-		return problem.Invalid(path, "malformed", "The value is no JSON: "+err.Error())
-	}
-	if lock := p.Locked(m.reg.RemoteStatus, m.reg.RemoteStage, path); lock.Locked && lock.Final {
-		return problem.Conflict("locked", fmt.Sprintf("%s cannot be changed any more: %s", info.Label, lock.Reason))
-	}
-	found, err := p.CheckChanges(m.deal, json.RawMessage(m.reg.RemoteRecord), Values{path: value})
+	actor, _ := authz.From(ctx)
+	lock, found, err := m.put(actor, path, value, tx.Now())
 	if err != nil {
 		return err
 	}
+	if lock.Final {
+		return problem.Conflict("locked", fmt.Sprintf("%s cannot be changed any more: %s", infoFor(p, path).Label, lock.Reason))
+	}
 	var bad problem.List
 	for _, x := range found {
-		if x.Severity == SeverityError && within(x.Field, path) {
+		if x.Severity == SeverityError {
 			bad.Add(path, x.Rule, x.Message+". "+x.Mend)
 		}
 	}
 	if err := bad.Err(); err != nil {
 		return err
 	}
-	actor, _ := authz.From(ctx)
-	mapped := p.Ours(m.deal)[path]
-	theirs, err := p.Theirs(json.RawMessage(m.reg.RemoteRecord))
-	if err != nil {
-		return err
+	return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+}
+
+// put makes an actor's edit part of what is merged, and says what the portal
+// would refuse of it. It stores nothing.
+func (m *merging) put(actor authz.Actor, path, value string, now time.Time) (Lock, Findings, error) {
+	i := slices.IndexFunc(m.portal.Fields(), func(f FieldInfo) bool { return f.Path == path })
+	if i < 0 {
+		return Lock{}, nil, problem.Invalid(path, "unknown_field", fmt.Sprintf("%s has no field %s that Tandem keeps", m.reg.Cloud.Portal(), path))
 	}
+	info := m.portal.Fields()[i]
+	value, err := canonical(value)
+	if err != nil {
+		return Lock{}, nil, problem.Invalid(path, "malformed", "The value is no JSON: "+err.Error())
+	}
+	lock := m.portal.Locked(m.reg.RemoteStatus, m.reg.RemoteStage, path)
+	if lock.Locked && lock.Final {
+		return lock, nil, nil
+	}
+	record := json.RawMessage(m.reg.RemoteRecord)
+	found, err := m.portal.CheckChanges(m.deal, record, Values{path: value})
+	if err != nil {
+		return lock, nil, err
+	}
+	found = slices.DeleteFunc(found, func(x Finding) bool { return !within(x.Field, path) })
+	theirs, err := m.portal.Theirs(record)
+	if err != nil {
+		return lock, nil, err
+	}
+	mapped := m.portal.Ours(m.deal)[path]
 	m.edits = slices.DeleteFunc(m.edits, func(e Edit) bool { return e.Path == path })
 	if value == mapped {
-		return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+		return lock, found, nil
 	}
 	e := Edit{
 		RegistrationID: m.reg.ID, Path: path, Value: value, Mapped: mapped, Theirs: theirs[path], CRMState: CRMNone,
-		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name, EditedAt: tx.Now(),
+		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name, EditedAt: now,
 	}
 	if _, text := textOf(value); info.Writes != "" && text {
 		e.CRMState = CRMPending
 	}
 	m.edits = append(m.edits, e)
-	return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+	return lock, found, nil
 }
 
 // edit runs a person's change of a registration's fields: it is stored with its
@@ -138,8 +185,8 @@ func (s *Service) edit(ctx context.Context, registrationID, action string, detai
 		if !ok {
 			return problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
 		}
-		if !s.follows(&r) || r.RemoteRecord == "" {
-			return problem.Conflict("not_in_portal", fmt.Sprintf("The deal is not in %s yet: change it in Salesforce", r.Cloud.Portal()))
+		if err := s.mustFollow(&r); err != nil {
+			return err
 		}
 		if r.Agreed.V == nil {
 			r.Agreed.V = Agreed{}
@@ -174,8 +221,12 @@ func (s *Service) wakeUrgently(ctx context.Context, tx *db.Tx, registrationID st
 // something in the portal. Needs update.
 func (s *Service) Resend(ctx context.Context, registrationID string) (Registration, error) {
 	return s.edit(ctx, registrationID, "registration.resend", nil, func(tx *db.Tx, _ Portal, m *merging) error {
-		left := slices.DeleteFunc(m.before, func(f Field) bool { return f.Status == FieldRefused })
-		return replaceFields(ctx, tx, m.reg.ID, left)
+		for i := range m.before {
+			if f := &m.before[i]; f.Status == FieldRefused { // it waits as long as it did
+				f.Status, f.ByPortal, f.Reason = FieldOutgoing, false, ""
+			}
+		}
+		return replaceFields(ctx, tx, m.reg.ID, m.before)
 	})
 }
 
