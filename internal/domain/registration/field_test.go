@@ -282,9 +282,10 @@ func TestTheOwnerDecidesWithoutAsking(t *testing.T) {
 		f.p.edit(t, pathSteps, "theirs again")
 		left := 3
 		f.p.trouble = func(op string) *fault {
-			if left--; op != "Update" || left < 0 {
+			if op != "Update" || left == 0 {
 				return nil
 			}
+			left--
 			return &fault{err: passing(problem.RetrySoon, 0)}
 		}
 		for range 5 {

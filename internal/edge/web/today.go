@@ -35,6 +35,8 @@ var itemKinds = []struct {
 	{workspace.ItemConnection, "Connections", "/connections"},
 	{workspace.ItemAction, "Partner asks", "/opportunities?state=action_required"},
 	{workspace.ItemFailed, "Refused", "/opportunities?state=failed"},
+	{workspace.ItemConflict, "Conflicts", "/conflicts"},
+	{workspace.ItemRefused, "Fields refused", ""},
 	{workspace.ItemBlocked, "Blocked", "/opportunities?state=blocked"},
 	{workspace.ItemRejected, "Rejected", "/opportunities?state=rejected"},
 	{workspace.ItemCRM, "Salesforce refused", ""},
@@ -172,7 +174,7 @@ func todayMore(kind workspace.ItemKind, owner string, shown, listed, total int) 
 		return "", ""
 	}
 	for _, k := range itemKinds {
-		if k.kind == kind && k.rest != "" && k.kind != workspace.ItemConnection {
+		if k.kind == kind && k.rest != "" && k.kind != workspace.ItemConnection && k.kind != workspace.ItemConflict {
 			return "See all " + ui.Count(int64(total)) + " in the list of opportunities", ownedBy(k.rest, owner)
 		}
 	}
@@ -280,6 +282,10 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: at}
 	case workspace.ItemFailed:
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: at}
+	case workspace.ItemConflict:
+		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Settle it", Href: "/conflicts#" + i.RegistrationID}
+	case workspace.ItemRefused:
+		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and send again", Href: at + "-refused"}
 	case workspace.ItemBlocked:
 		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Mend fields", Href: at + "-findings"}
 	case workspace.ItemRejected:
