@@ -357,6 +357,7 @@ type View struct {
 	Chosen       []string   // what is or will be linked
 	Following    bool       // the two sides are kept the same, field by field
 	Infos        []FieldInfo
+	Ours, Theirs Values  // of the fields, without the edits
 	Fields       []Field // that differ and are not settled
 	Edits        []Edit
 	Calls        []Call // the latest, the newest first
@@ -430,7 +431,12 @@ func (s *Service) fill(ctx context.Context, v *View, opportunityID string) error
 	if v.Registration == nil {
 		return nil
 	}
-	v.Following = s.mustFollow(v.Registration) == nil
+	if v.Following = s.mustFollow(v.Registration) == nil; v.Following {
+		v.Ours = portal.Ours(d)
+		if v.Theirs, err = portal.Theirs(record); err != nil {
+			return err
+		}
+	}
 	if v.Fields, err = fieldsOf(ctx, s.db, v.Registration.ID); err != nil {
 		return err
 	}

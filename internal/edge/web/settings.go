@@ -21,12 +21,13 @@ func (w *Web) routesSettings() {
 	w.routesTokens()
 	w.routesRule()
 	w.routesSolutions()
+	w.routesOwners()
 	w.routesPeople()
 }
 
 // settingsTabs are the sections; key is the last part of the address.
 var settingsTabs = []struct{ key, label string }{
-	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"people", "People"}, {"about", "About"},
+	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"field-owners", "Field owners"}, {"people", "People"}, {"about", "About"},
 }
 
 // settingsPage is the frame of a section; only p's own parts are set by it.
@@ -61,7 +62,7 @@ func permissionsOf(a authz.Actor) ([]permission, error) {
 	var out []permission
 	for _, action := range []authz.Action{
 		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint,
-		authz.ActionRegister, authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople,
+		authz.ActionRegister, authz.ActionUpdate, authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople,
 	} {
 		allowed, err := authz.May(a, action)
 		if err != nil {
