@@ -15,16 +15,19 @@ import (
 // bodies are well-formed bodies for the writes that need one, by operation id:
 // a new write with a body needs an entry, and the test says so.
 var bodies = map[string]string{
-	"mark-joint":            `{"joint":true,"reason":"because"}`,
-	"register-opportunity":  `{"cloud":"aws"}`,
-	"choose-solutions":      `{"solutions":[]}`,
-	"save-view":             `{"name":"x","query":""}`,
-	"preview-joint-rule":    `{"clouds":{}}`,
-	"put-joint-rule":        `{"clouds":{}}`,
-	"put-default-solutions": `{}`,
-	"create-token":          `{"name":"x","scopes":["read"]}`,
-	"create-user":           `{"name":"x","email":"x@example.com","level":"reader"}`,
-	"set-user-level":        `{"level":"reader"}`,
+	"mark-joint":              `{"joint":true,"reason":"because"}`,
+	"register-opportunity":    `{"cloud":"aws"}`,
+	"choose-solutions":        `{"solutions":[]}`,
+	"settle-conflict":         `{"path":"x","choice":"ours","ours":"a","theirs":"b"}`,
+	"put-registration-fields": `{"values":{"x":"y"}}`,
+	"put-field-owners":        `{}`,
+	"save-view":               `{"name":"x","query":""}`,
+	"preview-joint-rule":      `{"clouds":{}}`,
+	"put-joint-rule":          `{"clouds":{}}`,
+	"put-default-solutions":   `{}`,
+	"create-token":            `{"name":"x","scopes":["read"]}`,
+	"create-user":             `{"name":"x","email":"x@example.com","level":"reader"}`,
+	"set-user-level":          `{"level":"reader"}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

@@ -64,6 +64,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerAccounts()
 	s.registerOpportunities()
 	s.registerRegistrations()
+	s.registerFields()
 	s.registerWork()
 	s.registerMachinery()
 	s.registerViews()
