@@ -28,7 +28,7 @@ type cloudPart struct {
 	Compare   ui.CompareTable // where the two differ
 	Same      ui.CompareTable // where they agree, or theirs is not read
 	Fields    fieldsPart
-	Locked    string          // why the locked fields are, if all for one reason
+	Locked    string // why the locked fields are, if all for one reason
 	Facts     []ui.Fact
 	Register  ui.Button
 	Check     ui.Button
