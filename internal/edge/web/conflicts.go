@@ -117,11 +117,9 @@ func (w *Web) conflictOf(r *http.Request, c cloud.Cloud, info registration.Field
 	}
 	base, ours, theirs := info.Text(f.Base), info.Text(f.Ours), info.Text(f.Theirs)
 	theirBase := info.Text(f.BaseTheirs)
-	p.Sides = []side{{"Ours, in Salesforce", differing(base, ours)}, {"Last agreed", []run{{text: base}}}, {"In " + c.Portal(), differing(theirBase, theirs)}}
-	switch {
-	case f.Base == "" && f.BaseTheirs == "": // they never agreed: what sets the two apart is marked
-		p.Sides[0].Runs, p.Sides[2].Runs = differing(theirs, ours), differing(ours, theirs)
-	case base != theirBase:
+	left, right := apart(base, theirBase, ours, theirs)
+	p.Sides = []side{{"Ours, in Salesforce", left}, {"Last agreed", []run{{text: base}}}, {"In " + c.Portal(), right}}
+	if base != theirBase {
 		p.Sides[1] = side{"Left different, as", []run{{text: "ours: " + fallback(base, "nothing") + "\ntheirs: " + fallback(theirBase, "nothing")}}}
 	}
 	if refused != nil && refused.RegistrationID == f.RegistrationID && refused.Path == f.Path {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
@@ -166,7 +168,8 @@ func (w *Web) stand(r *http.Request, deal *opportunity.Opportunity, v *registrat
 		l.Note = fieldNoteView(note)
 	}
 	if l.Fix == nil && kept && !pair.Locked {
-		b := w.changeButton(r, deal, v.Cloud, pair.Path, "Edit in the portal")
+		b := w.changeButton(r, deal, v.Cloud, pair.Path, "Edit")
+		b.Attrs = templ.Attributes{"title": "Edit in the portal", "aria-label": "Edit " + info.Label + " in the portal"}
 		l.Fix = &b
 	}
 }
@@ -305,6 +308,13 @@ func (w *Web) renderField(rw http.ResponseWriter, r *http.Request, status int, e
 	if lock.Locked {
 		p.Notice = ui.Notice{Tone: ui.ToneWarn, Title: c.Portal() + " takes no change of it now", Text: lockWords(&lock) + ". A change waits here and goes out by itself when the lock opens."}
 	}
+	if i := slices.IndexFunc(v.Fields, func(f registration.Field) bool { return f.Path == path && f.Status == registration.FieldConflict }); i >= 0 {
+		p.Notice = ui.Notice{
+			Tone: ui.ToneWarn, Title: "It changed on both sides", Text: "What you save here stands in place of ours, and the conflict stays until it is settled.",
+			Actions: []ui.Button{{Label: "Settle it", Small: true, Href: dealPath(deal.ID, conflictID(&v.Fields[i]))}},
+		}
+		p.Note = "It is sent when the conflict is settled."
+	}
 	if refusal != nil {
 		p.Input.Entered = entered
 		p.Notice = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was changed", Text: refusal.Error()}
@@ -364,7 +374,10 @@ func (w *Web) saveField(rw http.ResponseWriter, r *http.Request) {
 	switch kind := problem.KindOf(err); {
 	case err == nil:
 		message := info.Label + " goes to " + c.Portal() + " now"
-		if lock.Locked {
+		switch {
+		case slices.ContainsFunc(v.Fields, func(f registration.Field) bool { return f.Path == path && f.Status == registration.FieldConflict }):
+			message = info.Label + " is kept, and goes to " + c.Portal() + " when its conflict is settled"
+		case lock.Locked:
 			message = info.Label + " goes to " + c.Portal() + " when its lock opens"
 		}
 		w.done(rw, r, dealPath(r.PathValue("id"), string(c)), message, "")

@@ -45,6 +45,9 @@ func differing(base, text string) []run {
 		}
 		out = append(out, run{word, marked})
 	}
+	if common[0][0]*3 < len(b) { // a word here and there is no likeness
+		return []run{{text: text, marked: true}}
+	}
 	i := 0
 	for j := range b {
 		for i < len(a) && !same(i, j) && common[i+1][j] >= common[i][j+1] && common[i+1][j] > 0 {
@@ -58,6 +61,19 @@ func differing(base, text string) []run {
 		}
 	}
 	return out
+}
+
+// apart gives ours and theirs in runs, with what sets each apart from base marked;
+// where it shares next to nothing with base, what sets it apart from the other.
+func apart(base, theirBase, ours, theirs string) (a, b []run) {
+	against := func(base, text, other string) []run {
+		out := differing(base, text)
+		if len(out) == 1 && out[0].marked {
+			return differing(other, text)
+		}
+		return out
+	}
+	return against(base, ours, theirs), against(theirBase, theirs, ours)
 }
 
 // words splits a text into words, each with the space after it.

@@ -14,6 +14,7 @@ func TestWordsThatTheOtherTextHasNotAreMarked(t *testing.T) {
 		{"Call them", "Call them soon", "Call them [soon]"},
 		{"Call them today", "Meet them today", "[Meet ]them today"},
 		{"a b c", "c", "c"},
+		{"we see the team", "Meet the customer in Berlin", "[Meet the customer in Berlin]"},
 		{"", "new words", "[new words]"},
 		{"old", "", ""},
 		{"2027-03-31", "2027-06-30", "[2027-06-30]"},
@@ -30,6 +31,14 @@ func TestWordsThatTheOtherTextHasNotAreMarked(t *testing.T) {
 		if got.String() != c.want {
 			t.Errorf("%q to %q: %q, want %q", c.base, c.text, got.String(), c.want)
 		}
+	}
+}
+
+func TestTwoThatShareNothingWithTheBaseAreMarkedAgainstEachOther(t *testing.T) {
+	t.Parallel()
+	a, b := apart("nothing alike", "nothing alike", "Meet them in Berlin", "Meet them in Seattle")
+	if len(a) != 2 || a[1] != (run{"Berlin", true}) || len(b) != 2 || b[1] != (run{"Seattle", true}) {
+		t.Error(a, b)
 	}
 }
 
