@@ -190,8 +190,11 @@ func (w *Web) showConflicts(rw http.ResponseWriter, r *http.Request, status int,
 	d.page = w.page(r, ui.Page{
 		Title: "Conflicts", Nav: ui.AreaConflicts, Lead: lead,
 		Shortcuts: []ui.Shortcut{
-			{Keys: []string{"j", "k"}, Does: "Next and previous conflict"}, {Keys: []string{"1"}, Does: "Keep ours"}, {Keys: []string{"2"}, Does: "Take theirs"},
-			{Keys: []string{"3"}, Does: "Leave both as they are"}, {Keys: []string{"4"}, Does: "Enter another value"},
+			{Keys: []string{"j", "k"}, Does: "Next and previous conflict"},
+			{Keys: []string{"1"}, Does: "Keep ours"},
+			{Keys: []string{"2"}, Does: "Take theirs"},
+			{Keys: []string{"3"}, Does: "Leave both as they are"},
+			{Keys: []string{"4"}, Does: "Enter another value"},
 		},
 	})
 	w.render(rw, r, status, conflictsView(d))
