@@ -32,8 +32,13 @@ func (p *Portal) Fields() []registration.FieldInfo {
 		if slices.Contains(notUpdated, f.path) {
 			continue
 		}
+		in := inputs()[f.path]
 		info := registration.FieldInfo{
 			Path: f.path, Label: f.label, Group: f.group, CRMField: p.crmField(f.deal), Owner: registration.OwnerAsk, Writes: written[f.path],
+			Input: in.kind, Options: in.options, Max: in.limit, Show: showJSON,
+		}
+		if f.path == spendPath {
+			info.Input, info.Enter, info.Read = registration.InputText, enterSpend, readSpend
 		}
 		if f.path == stagePath {
 			info.Becomes = ends

@@ -46,6 +46,7 @@ func (s FieldStatus) Label() string {
 type Field struct {
 	RegistrationID string      `db:"registration_id" json:"registration_id"`
 	Path           string      `db:"path" json:"path"`
+	Label          string      `db:"label" json:"label"`
 	Status         FieldStatus `db:"status" json:"status"`
 	Base           string      `db:"base" json:"base"`
 	BaseTheirs     string      `db:"base_theirs" json:"base_theirs"`
@@ -190,7 +191,7 @@ func (m *merging) field(out *outlook, f FieldInfo, mapped, theirs string, theirs
 	if verdict == VerdictKeep {
 		return
 	}
-	row := Field{RegistrationID: m.reg.ID, Path: f.Path, Status: FieldOutgoing, Ours: ours, Theirs: theirs, Since: m.now}
+	row := Field{RegistrationID: m.reg.ID, Path: f.Path, Label: f.Label, Status: FieldOutgoing, Ours: ours, Theirs: theirs, Since: m.now}
 	if base != nil {
 		row.Base, row.BaseTheirs = base.Ours, base.Theirs
 	}
@@ -208,8 +209,8 @@ func (m *merging) field(out *outlook, f FieldInfo, mapped, theirs string, theirs
 		row.Status, row.Reason, row.Until, row.Final = FieldLocked, lock.Reason, lock.Until, lock.Final
 	case i >= 0 && m.before[i].Status == FieldRefused && m.before[i].ByPortal && m.before[i].Ours == ours && m.before[i].Theirs == theirs:
 		row = m.before[i]
-	case base != nil && base.Theirs != theirs:
-		out.told = append(out.told, fmt.Sprintf("%s: %s changed it to %s; ours, %s, goes out again because ours wins here", f.Label, m.reg.Cloud.Portal(), plain(theirs), plain(ours)))
+	case base != nil && base.Theirs != theirs && (i < 0 || m.before[i].Theirs != theirs):
+		out.told = append(out.told, fmt.Sprintf("%s: %s changed it to %s; ours, %s, goes out again because ours wins here", f.Label, m.reg.Cloud.Portal(), f.plain(theirs), f.plain(ours)))
 	}
 	out.fields = append(out.fields, row)
 }
@@ -231,13 +232,13 @@ func (m *merging) edit(out *outlook, f FieldInfo, e Edit, mapped string) (kept *
 		out.dropped = append(out.dropped, e)
 		return nil, true
 	case e.CRMState == CRMPending && e.EditedAt.After(m.deal.Opportunity.CRMModstamp):
-		out.lost = append(out.lost, fmt.Sprintf("%s: %s's later edit to %s stands in place of Salesforce's %s", f.Label, e.ActorName, plain(e.Value), plain(mapped)))
+		out.lost = append(out.lost, fmt.Sprintf("%s: %s's later edit to %s stands in place of Salesforce's %s", f.Label, e.ActorName, f.plain(e.Value), f.plain(mapped)))
 		e.Mapped, e.MadeOn = mapped, m.deal.Opportunity.CRMModstamp
 		out.edits = append(out.edits, e)
 		return &e, false
 	}
 	out.dropped = append(out.dropped, e)
-	out.lost = append(out.lost, fmt.Sprintf("%s: Salesforce's later change to %s replaces %s's %s", f.Label, plain(mapped), e.ActorName, plain(e.Value)))
+	out.lost = append(out.lost, fmt.Sprintf("%s: Salesforce's later change to %s replaces %s's %s", f.Label, f.plain(mapped), e.ActorName, f.plain(e.Value)))
 	return nil, false
 }
 
@@ -246,9 +247,9 @@ func (m *merging) edit(out *outlook, f FieldInfo, e Edit, mapped string) (kept *
 func (m *merging) take(out *outlook, f FieldInfo, base *Pair, mapped, ours, theirs string) {
 	out.edits = slices.DeleteFunc(out.edits, func(e Edit) bool { return e.Path == f.Path })
 	if theirs != "" {
-		out.told = append(out.told, fmt.Sprintf("%s: %s, before %s", f.Label, plain(theirs), plain(ours)))
+		out.told = append(out.told, fmt.Sprintf("%s: %s, before %s", f.Label, f.plain(theirs), f.plain(ours)))
 	} else {
-		out.told = append(out.told, fmt.Sprintf("%s: removed, before %s", f.Label, plain(ours)))
+		out.told = append(out.told, fmt.Sprintf("%s: removed, before %s", f.Label, f.plain(ours)))
 	}
 	if _, text := textOf(theirs); f.Writes == "" || !text || theirs == "" {
 		out.agreed[f.Path] = Pair{Ours: ours, Theirs: theirs}
@@ -378,15 +379,4 @@ func textOf(value string) (text string, ok bool) {
 	}
 	err := json.Unmarshal([]byte(value), &text)
 	return text, err == nil
-}
-
-// plain shows a value for people: a text as it is in quotes, no value as a word.
-func plain(value string) string {
-	if value == "" {
-		return "nothing"
-	}
-	if t, ok := textOf(value); ok {
-		return "“" + cut(t, 200) + "”"
-	}
-	return cut(value, 200)
 }

@@ -75,7 +75,7 @@ func Merge(owner Owner, base *Pair, ours, theirs string, oursAt, theirsAt time.T
 		}
 		return VerdictAgree
 	}
-	oursChanged, theirsChanged := true, true
+	var oursChanged, theirsChanged bool
 	if base != nil {
 		oursChanged, theirsChanged = base.Ours != ours, base.Theirs != theirs
 	} else {

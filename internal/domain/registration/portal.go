@@ -221,8 +221,12 @@ type Portal interface {
 // FieldInfo is a field of the portal's record that Tandem keeps true. Owner is who
 // wins unless the team's setting says otherwise. Writes names the opportunity's
 // field ("opportunity.next_steps") that the portal's value can be written back to
-// as it is; "" when there is none. Becomes says which values (JSON) end the deal at
-// the partner: StateLaunched or StateClosedLost.
+// as it is; "" when there is none. Input says how a person enters a value, Options
+// what it may be, Max how many characters it has at most (0: no bound is known).
+// Show words a value for people; nil shows texts and lists as they are. Enter and
+// Read, if set, turn a structure into the one text that a person enters, and back:
+// all else is as in like. Becomes says which values (JSON) end the deal at the
+// partner: StateLaunched or StateClosedLost.
 type FieldInfo struct {
 	Path     string
 	Label    string
@@ -231,6 +235,12 @@ type FieldInfo struct {
 	Owner    Owner
 	Writes   string
 	Becomes  map[string]State
+	Input    Input
+	Options  []string
+	Max      int
+	Show     func(value string) string
+	Enter    func(value string) string
+	Read     func(text, like string) (string, error)
 }
 
 // Lock says whether, why and until when a portal refuses the change of a field.

@@ -40,7 +40,7 @@ func (f *fixture) values() Values {
 	return nil
 }
 
-func (f *fixture) fields(t *testing.T) map[string]Field {
+func (f *fixture) openFields(t *testing.T) map[string]Field {
 	t.Helper()
 	list, err := fieldsOf(f.ctx, f.db, f.reg(t).ID)
 	if err != nil {
@@ -288,7 +288,7 @@ func TestTenChangesWhileItIsLockedAreOneUpdateWhenTheLockOpens(t *testing.T) {
 		if got := f.p.took(); got != "" || r.Held != 2 || r.Outgoing != 0 || r.StaleSince.IsZero() {
 			t.Fatalf("%q %+v", got, r)
 		}
-		if x := f.fields(t)[pathSteps]; x.Status != FieldLocked || x.Reason != "under review" || x.Until == "" {
+		if x := f.openFields(t)[pathSteps]; x.Status != FieldLocked || x.Reason != "under review" || x.Until == "" {
 			t.Fatalf("%+v", x)
 		}
 		f.p.review(t, "Approved", StateApproved, "")
@@ -330,7 +330,7 @@ func TestWhatThePortalRefusesIsNamedAndGoesOutWhenItIsMended(t *testing.T) {
 		next.NextSteps, next.CloseOn = "refused", "2027-03-01"
 		f.take(t, next)
 		r := f.advance(t)
-		if x := f.fields(t)[pathSteps]; x.Status != FieldRefused || x.Reason != "the portal's own words" || !x.ByPortal {
+		if x := f.openFields(t)[pathSteps]; x.Status != FieldRefused || x.Reason != "the portal's own words" || !x.ByPortal {
 			t.Fatalf("%+v", x)
 		}
 		if r.Refused != 1 || r.Outgoing != 0 || f.values()[pathClose] != quoted("2027-03-01") {
@@ -351,7 +351,7 @@ func TestWhatThePortalRefusesIsNamedAndGoesOutWhenItIsMended(t *testing.T) {
 		f.take(t, next)
 		f.p.took()
 		f.advance(t)
-		if x := f.fields(t)[pathSteps]; f.p.took() != "" || x.Status != FieldRefused || x.ByPortal {
+		if x := f.openFields(t)[pathSteps]; f.p.took() != "" || x.Status != FieldRefused || x.ByPortal {
 			t.Fatalf("%+v", x)
 		}
 		next.NextSteps = "good"
@@ -409,7 +409,7 @@ func TestAConflictIsSettledInFourWays(t *testing.T) {
 				next.NextSteps = "ours"
 				f.take(t, next)
 				r := f.advance(t)
-				x := f.fields(t)[pathSteps]
+				x := f.openFields(t)[pathSteps]
 				if r.Conflicts != 1 || x.Status != FieldConflict || x.Base != quoted("first") || x.Ours != quoted("ours") || x.Theirs != quoted("theirs") {
 					t.Fatalf("%+v %+v", r, x)
 				}

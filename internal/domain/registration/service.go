@@ -397,7 +397,16 @@ type View struct {
 	Pairs        []FieldPair
 	Solutions    []Solution // what may be linked
 	Chosen       []string   // what is or will be linked
+	Following    bool       // the two sides are kept the same, field by field
+	Infos        []FieldInfo
+	Ours, Theirs Values  // of the fields, without the edits
+	Fields       []Field // that differ and are not settled
+	Edits        []Edit
+	Calls        []Call // the latest, the newest first
 }
+
+// shownCalls is how many calls a view holds.
+const shownCalls = 8
 
 // Views gives an opportunity at every cloud that it is joint with, was marked
 // for, or is registered at; clouds with nothing to show are left out. Needs read.
@@ -460,7 +469,24 @@ func (s *Service) fill(ctx context.Context, v *View, opportunityID string) error
 		v.Findings = portal.Check(d)
 	}
 	v.Pairs = portal.Compare(d, record, status, stage)
-	return nil
+	v.Infos = portal.Fields()
+	if v.Registration == nil {
+		return nil
+	}
+	if v.Following = s.mustFollow(v.Registration) == nil; v.Following {
+		v.Ours = portal.Ours(d)
+		if v.Theirs, err = portal.Theirs(record); err != nil {
+			return err
+		}
+	}
+	if v.Fields, err = fieldsOf(ctx, s.db, v.Registration.ID); err != nil {
+		return err
+	}
+	if v.Edits, err = editsOf(ctx, s.db, v.Registration.ID); err != nil {
+		return err
+	}
+	v.Calls, err = callsOf(ctx, s.db, v.Registration.ID, shownCalls)
+	return err
 }
 
 // Get gives one registration. Needs read.

@@ -28,11 +28,19 @@ const (
 
 // Settle decides a conflict and remembers the decision in the audit log. ours and
 // theirs are the values that the person saw: another value by now is a problem of
-// kind precondition. value is for ChoiceEdit. Needs update.
+// kind precondition, and the two sides are compared anew so that the fresh ones can
+// be shown; a conflict that is no more is one of kind not_found. value is for
+// ChoiceEdit. Needs update.
 func (s *Service) Settle(ctx context.Context, registrationID, path string, choice Choice, ours, theirs, value string) (Registration, error) {
-	return s.inTx(ctx, func(tx *db.Tx) (Registration, error) {
+	r, err := s.inTx(ctx, func(tx *db.Tx) (Registration, error) {
 		return s.SettleTx(ctx, tx, registrationID, path, choice, ours, theirs, value)
 	})
+	if problem.Is(err, problem.KindPrecondition) {
+		if fresh := s.recompare(ctx, registrationID); fresh != nil {
+			return r, fresh
+		}
+	}
+	return r, err
 }
 
 // SettleTx is Settle in the caller's transaction. Needs update.
@@ -40,13 +48,20 @@ func (s *Service) SettleTx(ctx context.Context, tx *db.Tx, registrationID, path 
 	goes := map[Choice]Values{ChoiceOurs: {path: ours}, ChoiceEdit: {path: value}}[choice]
 	return s.edit(ctx, tx, registrationID, "registration.settle", goes, map[string]any{"path": path, "choice": choice, "ours": ours, "theirs": theirs, "value": value},
 		func(p Portal, m *merging) error {
-			i := slices.IndexFunc(m.before, func(f Field) bool { return f.Path == path && f.Status == FieldConflict })
-			if i < 0 {
+			// As the two sides are now, not as they were when they were compared last.
+			out, err := m.merge()
+			if err != nil {
+				return err
+			}
+			open := func(f Field) bool { return f.Path == path && f.Status == FieldConflict }
+			i := slices.IndexFunc(out.fields, open)
+			if i < 0 && !slices.ContainsFunc(m.before, open) {
 				return problem.NotFound("conflict", path)
 			}
-			f := m.before[i]
-			if f.Ours != ours || f.Theirs != theirs {
-				return problem.Precondition("conflict", path)
+			if i < 0 || out.fields[i].Ours != ours || out.fields[i].Theirs != theirs {
+				stale := problem.Precondition("conflict", path)
+				stale.Message = fmt.Sprintf("%s changed while you were deciding, and nothing was done: look at the values as they are now and decide again", infoFor(p, path).Label)
+				return stale
 			}
 			switch choice {
 			case ChoiceOurs: // what the portal holds is settled: ours is the only change
@@ -63,6 +78,22 @@ func (s *Service) SettleTx(ctx context.Context, tx *db.Tx, registrationID, path 
 			}
 			return nil
 		})
+}
+
+// recompare merges the two sides as they are now.
+func (s *Service) recompare(ctx context.Context, registrationID string) error {
+	r, err := ByID(ctx, s.db, registrationID)
+	if err != nil {
+		return err
+	}
+	p, ok := s.portals[r.Cloud]
+	if !ok || !s.follows(&r) || r.RemoteRecord == "" {
+		return nil
+	}
+	if err := s.compare(ctx, p, &r); !problem.Is(err, problem.KindPrecondition) {
+		return err
+	}
+	return nil // somebody else did
 }
 
 // Put sets a field's value in the portal, and in Salesforce where it has the
@@ -89,52 +120,68 @@ func (s *Service) PutTx(ctx context.Context, tx *db.Tx, registrationID string, v
 }
 
 func (s *Service) put(ctx context.Context, tx *db.Tx, p Portal, m *merging, path, value string) error {
-	i := slices.IndexFunc(p.Fields(), func(f FieldInfo) bool { return f.Path == path })
-	if i < 0 {
-		return problem.Invalid(path, "unknown_field", fmt.Sprintf("%s has no field %s that Tandem keeps", m.reg.Cloud.Portal(), path))
-	}
-	info := p.Fields()[i]
-	value, err := canonical(value)
-	if err != nil {
-		return problem.Invalid(path, "malformed", "The value is no JSON: "+err.Error())
-	}
-	if lock := p.Locked(m.reg.RemoteStatus, m.reg.RemoteStage, path); lock.Locked && lock.Final {
-		return problem.Conflict("locked", fmt.Sprintf("%s cannot be changed any more: %s", info.Label, lock.Reason))
-	}
-	found, err := p.CheckChanges(m.deal, json.RawMessage(m.reg.RemoteRecord), Values{path: value})
+	actor, _ := authz.From(ctx)
+	lock, found, err := m.put(actor, path, value, tx.Now())
 	if err != nil {
 		return err
 	}
+	if lock.Final {
+		return problem.Conflict("locked", fmt.Sprintf("%s cannot be changed any more: %s", infoFor(p, path).Label, lock.Reason))
+	}
 	var bad problem.List
 	for _, x := range found {
-		if x.Severity == SeverityError && within(x.Field, path) {
+		if x.Severity == SeverityError {
 			bad.Add(path, x.Rule, x.Message+". "+x.Mend)
 		}
 	}
 	if err := bad.Err(); err != nil {
 		return err
 	}
-	actor, _ := authz.From(ctx)
-	mapped := p.Ours(m.deal)[path]
-	theirs, err := p.Theirs(json.RawMessage(m.reg.RemoteRecord))
-	if err != nil {
-		return err
+	return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+}
+
+// put makes an actor's edit part of what is merged, and says what the portal
+// would refuse of it. It stores nothing.
+func (m *merging) put(actor authz.Actor, path, value string, now time.Time) (Lock, Findings, error) {
+	i := slices.IndexFunc(m.portal.Fields(), func(f FieldInfo) bool { return f.Path == path })
+	if i < 0 {
+		return Lock{}, nil, problem.Invalid(path, "unknown_field", fmt.Sprintf("%s has no field %s that Tandem keeps", m.reg.Cloud.Portal(), path))
 	}
+	info := m.portal.Fields()[i]
+	value, err := canonical(value)
+	if err != nil {
+		return Lock{}, nil, problem.Invalid(path, "malformed", "The value is no JSON: "+err.Error())
+	}
+	lock := m.portal.Locked(m.reg.RemoteStatus, m.reg.RemoteStage, path)
+	if lock.Locked && lock.Final {
+		return lock, nil, nil
+	}
+	record := json.RawMessage(m.reg.RemoteRecord)
+	found, err := m.portal.CheckChanges(m.deal, record, Values{path: value})
+	if err != nil {
+		return lock, nil, err
+	}
+	found = slices.DeleteFunc(found, func(x Finding) bool { return !within(x.Field, path) })
+	theirs, err := m.portal.Theirs(record)
+	if err != nil {
+		return lock, nil, err
+	}
+	mapped := m.portal.Ours(m.deal)[path]
 	before := slices.Clone(m.edits)
 	m.edits = slices.DeleteFunc(m.edits, func(e Edit) bool { return e.Path == path })
 	if value == mapped && len(before) == len(m.edits) {
-		return nil
+		return lock, found, nil
 	}
 	e := Edit{
 		RegistrationID: m.reg.ID, Path: path, Value: value, Mapped: mapped, Theirs: theirs[path], CRMState: CRMNone,
-		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name, EditedAt: tx.Now(), MadeOn: m.deal.Opportunity.CRMModstamp,
+		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name, EditedAt: now, MadeOn: m.deal.Opportunity.CRMModstamp,
 	}
 	if _, text := textOf(value); info.Writes != "" && text {
 		e.CRMState = CRMPending
 	}
 	e.echo(before)
 	m.edits = append(m.edits, e)
-	return replaceEdits(ctx, tx, m.reg.ID, m.edits)
+	return lock, found, nil
 }
 
 func (s *Service) inTx(ctx context.Context, fn func(tx *db.Tx) (Registration, error)) (r Registration, err error) {
@@ -160,8 +207,8 @@ func (s *Service) edit(ctx context.Context, tx *db.Tx, registrationID, action st
 	if !ok {
 		return r, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
 	}
-	if !s.follows(&r) || r.RemoteRecord == "" {
-		return r, problem.Conflict("not_in_portal", fmt.Sprintf("The deal is not in %s yet: change it in Salesforce", r.Cloud.Portal()))
+	if err := s.mustFollow(&r); err != nil {
+		return r, err
 	}
 	if err := s.Gate(ctx, tx, Act{Action: s.ActionOf(r.Cloud, values), OpportunityID: r.OpportunityID, Cloud: r.Cloud, Registration: &r, Values: values}); err != nil {
 		return r, err
@@ -243,7 +290,7 @@ func (s *Service) Standing(ctx context.Context, q db.Queryer, registrationID str
 // know it.
 func (s *Service) FieldLabel(c cloud.Cloud, path string) string {
 	if p, ok := s.portals[c]; ok {
-		return labelFor(p, path)
+		return infoFor(p, path).Label
 	}
 	return path
 }
@@ -261,8 +308,12 @@ func (s *Service) Resend(ctx context.Context, registrationID string) (Registrati
 // ResendTx is Resend in the caller's transaction. Needs update.
 func (s *Service) ResendTx(ctx context.Context, tx *db.Tx, registrationID string) (Registration, error) {
 	return s.edit(ctx, tx, registrationID, "registration.resend", nil, nil, func(_ Portal, m *merging) error {
-		left := slices.DeleteFunc(m.before, func(f Field) bool { return f.Status == FieldRefused })
-		return replaceFields(ctx, tx, m.reg.ID, left)
+		for i := range m.before {
+			if f := &m.before[i]; f.Status == FieldRefused { // it waits as long as it did
+				f.Status, f.ByPortal, f.Reason = FieldOutgoing, false, ""
+			}
+		}
+		return replaceFields(ctx, tx, m.reg.ID, m.before)
 	})
 }
 

@@ -160,12 +160,15 @@ type OpenField struct {
 	RemoteStatus    string      `db:"remote_status" json:"remote_status"`
 }
 
-// openFields lists fields of a status over all registrations, the oldest first,
-// behind the cursor (since and key of the last one).
+// openFields lists fields of a status over all registrations, the oldest first.
 func openFields(ctx context.Context, q db.Queryer, status FieldStatus, limit int) ([]OpenField, error) {
 	return db.Select[OpenField](ctx, q, `SELECT f.*, r.opportunity_id, o.name AS opportunity_name, o.account_name, o.owner_name, r.cloud, r.remote_id, r.remote_status
 		FROM registration_field f JOIN registration r ON r.id = f.registration_id JOIN opportunity o ON o.id = r.opportunity_id
 		WHERE f.status = ? AND NOT f.final ORDER BY f.since, f.registration_id, f.path LIMIT ?`, status, limit)
+}
+
+func countOpen(ctx context.Context, q db.Queryer, status FieldStatus) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration_field WHERE status = ? AND NOT final`, status)
 }
 
 // remoteRow is a registration that a portal should list.

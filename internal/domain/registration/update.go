@@ -114,7 +114,8 @@ func (s *Service) send(ctx context.Context, p Portal, r *Registration) error {
 				continue
 			}
 			r.Agreed.V[f.Path] = Pair{Ours: f.Ours, Theirs: f.Ours}
-			lines = append(lines, fmt.Sprintf("%s: %s, before %s", labelFor(p, f.Path), plain(f.Ours), plain(f.Theirs)))
+			info := infoFor(p, f.Path)
+			lines = append(lines, fmt.Sprintf("%s: %s, before %s", info.Label, info.plain(f.Ours), info.plain(f.Theirs)))
 		}
 		if err := s.happened(ctx, tx, *r, authz.KindIntegration, "updated", fmt.Sprintf("Updated in %s (%s)", r.Cloud.Portal(), r.RemoteID), strings.Join(lines, "\n")); err != nil {
 			return err
@@ -183,13 +184,13 @@ func (s *Service) refuseFields(ctx context.Context, tx *db.Tx, r *Registration, 
 	return s.tellCRM(ctx, tx, r)
 }
 
-func labelFor(p Portal, path string) string {
+func infoFor(p Portal, path string) FieldInfo {
 	for _, f := range p.Fields() {
 		if f.Path == path {
-			return f.Label
+			return f
 		}
 	}
-	return path
+	return FieldInfo{Path: path, Label: path}
 }
 
 // Outcome is how a call to a portal went.

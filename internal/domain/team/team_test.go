@@ -233,7 +233,7 @@ func TestADisabledUserIsNobodyAnywhere(t *testing.T) {
 			t.Fatalf("%+v, %v", q, err)
 		}
 		// Somebody else can sign in as a Director, so that this one is not the last.
-		if _, _, err := f.CreateUser(f.admin, "Second Director", "second@example.com", authz.LevelDirector, ""); err != nil {
+		if _, _, err := f.CreateUser(f.admin, NewUser{Name: "Second Director", Email: "second@example.com", Level: authz.LevelDirector}); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Disable(f.admin, p.Email); err != nil {

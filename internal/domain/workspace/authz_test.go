@@ -99,6 +99,10 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := regs.Settle(ctx, "x", "p", registration.ChoiceOurs, "", "", "")
 			return err
 		}},
+		"registration.Refresh":         {authz.ActionSync, func(ctx context.Context) error { _, err := regs.Refresh(ctx, "x"); return err }},
+		"registration.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := regs.Try(ctx, "x", nil); return err }},
+		"registration.Calls":           {authz.ActionRead, func(ctx context.Context) error { _, err := regs.Calls(ctx, "x", 1); return err }},
+		"registration.CountOpen":       {authz.ActionRead, func(ctx context.Context) error { _, err := regs.CountOpen(ctx, registration.FieldConflict); return err }},
 		"registration.ChooseSolutions": {authz.ActionRegister, func(ctx context.Context) error { _, err := regs.ChooseSolutions(ctx, "x", nil, 0); return err }},
 		"activity.OfOpportunity":       {authz.ActionRead, func(ctx context.Context) error { _, err := acts.OfOpportunity(ctx, "x"); return err }},
 		"activity.Retry":               {authz.ActionRegister, func(ctx context.Context) error { return acts.Retry(ctx, "x") }},

@@ -394,13 +394,14 @@ func search(ctx context.Context, d *db.DB, text string, limit int) ([]Hit, error
 }
 
 // needy gives the registrations that need a person: refused, blocked, asked to
-// change, rejected since a day, or under review since before another.
+// change, with fields in conflict or refused, rejected since a day, or under review
+// since before another. What differs in a rejected deal needs nobody.
 func needy(ctx context.Context, d *db.DB, owner string, waitingSince, rejectedSince time.Time) ([]needyRow, error) {
 	return db.Select[needyRow](ctx, d, `SELECT r.id AS registration_id, r.opportunity_id, o.name, o.account_name, o.owner_name, r.cloud, r.state, r.blocking,
-			r.reason, r.error, r.crm_error, r.review_comment, r.remote_id, r.state_at, o.currency, o.amount_minor, o.close_on
+			r.reason, r.error, r.crm_error, r.review_comment, r.remote_id, r.conflicts, r.refused, r.stale_since, r.state_at, o.currency, o.amount_minor, o.close_on
 		FROM registration r JOIN opportunity o ON o.id = r.opportunity_id
 		WHERE NOT o.deleted AND (? = '' OR o.owner_crm_id = ?)
-		AND (r.state IN ('failed', 'action_required', 'blocked') OR r.crm_error <> ''
+		AND (r.state IN ('failed', 'action_required', 'blocked') OR r.crm_error <> '' OR (r.conflicts > 0 OR r.refused > 0) AND r.state <> 'rejected'
 			OR r.state = 'rejected' AND r.state_at >= ? OR r.state IN ('submitted', 'in_review') AND r.state_at < ?)`,
 		owner, owner, rejectedSince, waitingSince)
 }
@@ -451,6 +452,24 @@ func findingsOf(ctx context.Context, d *db.DB, ids []string) (map[string]registr
 	out := make(map[string]registration.Findings, len(rows))
 	for _, r := range rows {
 		out[r.ID] = r.Findings
+	}
+	return out, err
+}
+
+type openField struct {
+	RegistrationID string                   `db:"registration_id"`
+	Label          string                   `db:"label"`
+	Status         registration.FieldStatus `db:"status"`
+	Reason         string                   `db:"reason"`
+}
+
+// openFields gives the fields in conflict or refused of registrations by id.
+func openFields(ctx context.Context, d *db.DB, ids []string) (map[string][]openField, error) {
+	rows, err := db.Select[openField](ctx, d, `SELECT registration_id, label, status, reason FROM registration_field
+		WHERE registration_id IN (?) AND status IN ('conflict', 'refused') AND NOT final ORDER BY path`, ids)
+	out := map[string][]openField{}
+	for _, r := range rows {
+		out[r.RegistrationID] = append(out[r.RegistrationID], r)
 	}
 	return out, err
 }

@@ -25,6 +25,8 @@ const (
 	ItemConnection ItemKind = "connection"      // a system cannot be reached: look at Connections
 	ItemAction     ItemKind = "action_required" // the partner wants something mended: mend it
 	ItemFailed     ItemKind = "failed"          // the portal refused a call: mend and retry
+	ItemConflict   ItemKind = "conflict"        // both sides changed a field: settle it
+	ItemRefused    ItemKind = "refused"         // the portal takes no value of a field: mend it and send it again
 	ItemBlocked    ItemKind = "blocked"         // fields are missing: mend them in Salesforce
 	ItemRejected   ItemKind = "rejected"        // the partner refused the deal: tell its owner
 	ItemCRM        ItemKind = "crm"             // Salesforce refused a write: mend and retry
@@ -108,6 +110,9 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 		return cmp.Or(cmp.Compare(b.Urgency, a.Urgency), cmp.Compare(a.CloseOn, b.CloseOn), a.Since.Compare(b.Since))
 	})
 	t.Items = t.Items[:min(len(t.Items), TodayLimit)]
+	if err := s.sayWhichFields(ctx, t.Items); err != nil {
+		return t, err
+	}
 	return t, s.sayWhatToMend(ctx, t.Items)
 }
 
@@ -149,6 +154,67 @@ func (s *Service) addRequests(ctx context.Context, t *Today, now time.Time) erro
 	return nil
 }
 
+// sayWhichFields puts the fields into the reasons of conflicts and refusals.
+func (s *Service) sayWhichFields(ctx context.Context, items []Item) error {
+	var ids []string
+	for _, i := range items {
+		if i.Kind == ItemConflict || i.Kind == ItemRefused {
+			ids = append(ids, i.RegistrationID)
+		}
+	}
+	found, err := openFields(ctx, s.db, ids)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		switch items[i].Kind {
+		case ItemConflict:
+			items[i].Reason = conflictReason(found[items[i].RegistrationID])
+		case ItemRefused:
+			items[i].Reason = refusedReason(found[items[i].RegistrationID])
+		}
+	}
+	return nil
+}
+
+// conflictReason names the fields in conflict, at most three, and says if others
+// were refused.
+func conflictReason(list []openField) string {
+	var labels []string
+	refused := 0
+	for _, f := range list {
+		if f.Status == registration.FieldConflict {
+			labels = append(labels, f.Label)
+		} else {
+			refused++
+		}
+	}
+	text := strings.Join(labels[:min(len(labels), 3)], ", ")
+	if n := len(labels) - 3; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	if refused > 0 {
+		text += fmt.Sprintf(" · %d more refused", refused)
+	}
+	return text
+}
+
+func refusedReason(list []openField) string {
+	text, n := "", 0
+	for _, f := range list {
+		if f.Status != registration.FieldRefused {
+			continue
+		}
+		if n++; n == 1 {
+			text = f.Label + ": " + f.Reason
+		}
+	}
+	if n > 1 {
+		text += fmt.Sprintf(" · and %d more", n-1)
+	}
+	return text
+}
+
 // sayWhatToMend puts the first findings into the reasons of the blocked items.
 func (s *Service) sayWhatToMend(ctx context.Context, items []Item) error {
 	var ids []string
@@ -183,6 +249,9 @@ type needyRow struct {
 	CRMError       string             `db:"crm_error"`
 	ReviewComment  string             `db:"review_comment"`
 	RemoteID       string             `db:"remote_id"`
+	Conflicts      int64              `db:"conflicts"`
+	Refused        int64              `db:"refused"`
+	StaleSince     time.Time          `db:"stale_since"`
 	StateAt        time.Time          `db:"state_at"`
 	Currency       string             `db:"currency"`
 	AmountMinor    *int64             `db:"amount_minor"`
@@ -204,6 +273,18 @@ func (r *needyRow) item(now time.Time) Item {
 		i.Kind, i.Title, i.Reason, i.Urgency = ItemAction, r.Cloud.Label()+" asks for a change", r.ReviewComment, 600
 	case r.State == registration.StateRejected:
 		i.Kind, i.Title, i.Reason, i.Urgency = ItemRejected, r.Cloud.Label()+" rejected the deal", r.ReviewComment, 250
+	case r.Conflicts > 0:
+		i.Kind, i.Urgency, i.Since = ItemConflict, 480, r.StaleSince
+		i.Title = fmt.Sprintf("%d fields were changed in Salesforce and in %s", r.Conflicts, r.Cloud.Portal())
+		if r.Conflicts == 1 {
+			i.Title = "One field was changed in Salesforce and in " + r.Cloud.Portal()
+		}
+	case r.Refused > 0:
+		i.Kind, i.Urgency, i.Since = ItemRefused, 470, r.StaleSince
+		i.Title = fmt.Sprintf("%s takes %d fields not as they are", r.Cloud.Portal(), r.Refused)
+		if r.Refused == 1 {
+			i.Title = r.Cloud.Portal() + " takes one field not as it is"
+		}
 	case r.CRMError != "":
 		i.Kind, i.Title, i.Reason, i.Urgency = ItemCRM, "Salesforce refused the registration record", r.CRMError, 450
 	case r.State == registration.StateBlocked:

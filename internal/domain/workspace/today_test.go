@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
 func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
@@ -41,6 +42,9 @@ func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
 			{"rejected", far, registration.StateRejected, "review_comment = 'too small'", 0},
 			{"rejected long ago", far, registration.StateRejected, "", 15 * 24 * time.Hour},
 			{"crm", far, registration.StateApproved, "crm_error = 'FIELD_INTEGRITY'", 0},
+			{"conflict", far, registration.StateApproved, "conflicts = 1, refused = 1, stale_since = state_at, crm_error = 'no'", 0},
+			{"refused field", far, registration.StateLaunched, "refused = 2, stale_since = state_at", 0},
+			{"conflict of a rejected one", past, registration.StateRejected, "conflicts = 1", 15 * 24 * time.Hour},
 			{"approved", past, registration.StateApproved, "", 100 * 24 * time.Hour},
 			{"withdrawn", past, registration.StateWithdrawn, "", 0},
 		} {
@@ -53,6 +57,19 @@ func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
 			f.stand(t, x.name, cloud.AWS, x.state, x.more)
 			f.clock.Set(now)
 		}
+		field := func(name, path, label string, status registration.FieldStatus, reason string) {
+			if err := f.db.InTx(f.ctx, f.clock, func(tx *db.Tx) error {
+				_, err := tx.Exec(f.ctx, `INSERT INTO registration_field (registration_id, path, label, status, reason, since)
+					SELECT r.id, ?, ?, ?, ?, ? FROM registration r JOIN opportunity o ON o.id = r.opportunity_id WHERE o.crm_id = ?`, path, label, status, reason, now, name)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		field("conflict", "a", "Next steps", registration.FieldConflict, "")
+		field("conflict", "b", "Title", registration.FieldRefused, "too long")
+		field("refused field", "a", "City", registration.FieldRefused, "no such city")
+		field("refused field", "b", "Title", registration.FieldRefused, "too long")
 		f.add(t, opportunity.Opportunity{CRMID: "gone", Name: "gone", Deleted: true})
 		f.stand(t, "gone", cloud.AWS, registration.StateFailed, "")
 		conns := connection.NewService(f.db, f.clock)
@@ -79,6 +96,8 @@ func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
 			"failed: AWS Partner Central refused a call",
 			"blocked past: One field to mend before it can be registered",
 			"blocked soon: One field to mend before it can be registered",
+			"conflict: One field was changed in Salesforce and in AWS Partner Central",
+			"refused field: AWS Partner Central takes 2 fields not as they are",
 			"crm: Salesforce refused the registration record",
 			"blocked far: 3 fields to mend before it can be registered",
 			": AWS Partner Central answers badly",
@@ -88,7 +107,7 @@ func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
 		if !slices.Equal(got, want) || today.Total != len(want) {
 			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		reasons := map[string]string{"blocked far": "A · B · and 1 more", "blocked soon": "A", "blocked past": "why", "failed": "AWS said no", "action": "who buys?", "rejected": "too small", "crm": "FIELD_INTEGRITY", "waiting": "In review for 6 days"}
+		reasons := map[string]string{"conflict": "Next steps · 1 more refused", "refused field": "City: no such city · and 1 more", "blocked far": "A · B · and 1 more", "blocked soon": "A", "blocked past": "why", "failed": "AWS said no", "action": "who buys?", "rejected": "too small", "crm": "FIELD_INTEGRITY", "waiting": "In review for 6 days"}
 		for _, i := range today.Items {
 			if want := reasons[i.Name]; i.Name != "" && (i.Reason != want || i.OpportunityID == "" || i.RegistrationID == "") {
 				t.Errorf("%s: %+v", i.Name, i)

@@ -66,6 +66,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerOpportunities()
 	s.registerRegistrations()
 	s.registerApprovals()
+	s.registerFields()
 	s.registerWork()
 	s.registerOversight()
 	s.registerMachinery()

@@ -11,7 +11,7 @@ import (
 
 // TodayItem is one thing that needs a person.
 type TodayItem struct {
-	Kind           string     `json:"kind" enum:"connection,action_required,failed,blocked,rejected,crm,waiting,approval,asked"`
+	Kind           string     `json:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked"`
 	Title          string     `json:"title"`
 	Reason         string     `json:"reason"`
 	OpportunityID  string     `json:"opportunity_id"`

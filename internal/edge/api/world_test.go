@@ -37,6 +37,7 @@ type world struct {
 	logged *logBook
 
 	solution string // the default one at AWS
+	portal   string // the address of Partner Central's sandbox
 
 	director, abdm, reader user
 }
@@ -75,6 +76,7 @@ func run(m *testing.M) (code int, err error) {
 	defer func() { err = errors.Join(err, fleet.Close()) }()
 	w := &world{logged: &logBook{}}
 	sf, portal := fleet.Services.Salesforce, fleet.Services.AWS
+	w.portal = portal.URL
 	w.app, err = app.New(ctx, app.Config{
 		DataDir: dir, Listen: "127.0.0.1:0", Role: "all", Workers: 8, SyncEvery: time.Hour, Version: "test",
 		Salesforce: app.SalesforceConfig{URL: sf.URL, ClientID: sf.ClientID, ClientSecret: sf.ClientSecret, Currency: "USD"},

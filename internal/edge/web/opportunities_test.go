@@ -45,6 +45,9 @@ func TestTheOpportunityPages(t *testing.T) {
 		{"a decision needs a reason and is kept when it is refused", jointDecisions},
 		{"the bulk preview tells each row's fate, and the act does it", bulkActs},
 		{"solutions are chosen by those who saw the latest version", solutionChoice},
+		{"a conflict is settled by those who saw its values", conflictsAreSettled},
+		{"a field is edited in the portal, and what is refused says why", fieldsAreEdited},
+		{"Directors say who wins each field", ownersAreSet},
 	} {
 		t.Run(c.rule, func(t *testing.T) { c.test(t, w) }) //nolint:paralleltest // one after the other
 	}

@@ -227,6 +227,16 @@ func (w *Web) nextAt(r *http.Request, deal *opportunity.Opportunity, v *registra
 		return ui.NextAction{Tone: ui.ToneDanger, Text: name + " rejected it: tell its owner", Why: reg.ReviewComment, Act: &ui.Button{Label: "Read why", Href: at}}, 30
 	}
 	switch {
+	case reg.Conflicts > 0:
+		return ui.NextAction{
+			Tone: ui.ToneWarn, Text: "Settle " + plural(reg.Conflicts, "field", "fields") + " that changed in Salesforce and at " + name,
+			Act: &ui.Button{Label: "Settle " + plural(reg.Conflicts, "conflict", "conflicts"), Variant: ui.VariantPrimary, Href: at + "-conflicts"},
+		}, 85
+	case reg.Refused > 0:
+		return ui.NextAction{
+			Tone: ui.ToneDanger, Text: v.Cloud.Portal() + " takes " + plural(reg.Refused, "field", "fields") + " not as they are",
+			Act: &ui.Button{Label: "Mend and send again", Variant: ui.VariantPrimary, Href: at + "-refused"},
+		}, 82
 	case reg.CRMError != "":
 		return ui.NextAction{Tone: ui.ToneDanger, Text: "Salesforce refused the registration record", Why: reg.CRMError, Act: send("Retry")}, 80
 	case reg.State == registration.StateSubmitted || reg.State == registration.StateInReview:

@@ -27,7 +27,8 @@ type cloudPart struct {
 	Findings  ui.FindingsList
 	Compare   ui.CompareTable // where the two differ
 	Same      ui.CompareTable // where they agree, or theirs is not read
-	Locked    string          // why the locked fields are, if all for one reason
+	Fields    fieldsPart
+	Locked    string // why the locked fields are, if all for one reason
 	Facts     []ui.Fact
 	Register  ui.Button
 	Check     ui.Button
@@ -64,12 +65,16 @@ func (w *Web) cloudPart(r *http.Request, deal *opportunity.Opportunity, v *regis
 	p.Locked = lockReason(v.Pairs)
 	for i := range v.Pairs {
 		l := compareLine(&v.Pairs[i], read, p.Locked != "")
+		if v.Following {
+			w.stand(r, deal, v, &v.Pairs[i], &l)
+		}
 		if l.State == ui.CompareSame || l.State == ui.CompareUnknown {
 			p.Same.Lines = append(p.Same.Lines, l)
 		} else {
 			p.Compare.Lines = append(p.Compare.Lines, l)
 		}
 	}
+	p.Fields = w.fieldsPart(r, deal, v)
 	inPortal := p.Reg != nil && p.Reg.State.InPortal()
 	if !inPortal {
 		p.Findings = ui.FindingsList{Against: v.Cloud.Portal(), CheckedAt: w.app.Clock.Now()}
@@ -130,8 +135,11 @@ func (p *cloudPart) acts(r *http.Request, deal *opportunity.Opportunity) {
 		if !p.Reg.State.InPortal() {
 			p.Register.Label = "Go on now"
 		}
-		if p.Reg.CRMError != "" {
+		switch {
+		case p.Reg.CRMError != "":
 			p.Register.Label = "Retry"
+		case p.View.Following: // the fields have a button that reads it
+			p.Register = ui.Button{}
 		}
 	}
 	if p.Reg.State.InPortal() {

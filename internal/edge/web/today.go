@@ -37,6 +37,8 @@ var itemKinds = []struct {
 	{workspace.ItemAsked, "Your requests", "/approvals?box=mine"},
 	{workspace.ItemAction, "Partner asks", "/opportunities?state=action_required"},
 	{workspace.ItemFailed, "Refused", "/opportunities?state=failed"},
+	{workspace.ItemConflict, "Conflicts", "/conflicts"},
+	{workspace.ItemRefused, "Fields refused", ""},
 	{workspace.ItemBlocked, "Blocked", "/opportunities?state=blocked"},
 	{workspace.ItemRejected, "Rejected", "/opportunities?state=rejected"},
 	{workspace.ItemCRM, "Salesforce refused", ""},
@@ -182,7 +184,7 @@ func todayMore(kind workspace.ItemKind, owner string, shown, listed, total int) 
 		if k.kind == kind && (k.kind == workspace.ItemApproval || k.kind == workspace.ItemAsked) {
 			return "See all of them", k.rest
 		}
-		if k.kind == kind && k.rest != "" && k.kind != workspace.ItemConnection {
+		if k.kind == kind && k.rest != "" && k.kind != workspace.ItemConnection && k.kind != workspace.ItemConflict {
 			return "See all " + ui.Count(int64(total)) + " in the list of opportunities", ownedBy(k.rest, owner)
 		}
 	}
@@ -290,6 +292,10 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: at}
 	case workspace.ItemFailed:
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: at}
+	case workspace.ItemConflict:
+		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Settle it", Href: "/conflicts#" + i.RegistrationID}
+	case workspace.ItemRefused:
+		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and send again", Href: at + "-refused"}
 	case workspace.ItemBlocked:
 		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Mend fields", Href: at + "-findings"}
 	case workspace.ItemRejected:

@@ -20,6 +20,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/app"
 	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/edge/web/static"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
@@ -66,6 +67,8 @@ func New(a *app.App) *Web {
 	w.routesApprovals()
 	w.routesCoverage()
 	w.routesAttention()
+	w.routesConflicts()
+	w.routesFields()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()
@@ -194,9 +197,21 @@ func (w *Web) nav(r *http.Request) []ui.NavItem {
 		if item.Area == ui.AreaAttention {
 			item.Count, item.Tone = w.attentionCount(r), ui.ToneDanger
 		}
+		if item.Area == ui.AreaConflicts {
+			item.Count, item.Tone = w.countConflicts(r), ui.ToneWarn
+		}
 		out = append(out, item)
 	}
 	return out
+}
+
+// countConflicts counts for the navigation, which does without when it cannot.
+func (w *Web) countConflicts(r *http.Request) int {
+	n, err := w.app.Registrations.CountOpen(r.Context(), registration.FieldConflict)
+	if err != nil && r.Context().Err() == nil {
+		w.log.WarnContext(r.Context(), "count the conflicts", "error", err)
+	}
+	return int(n)
 }
 
 // may reports whether who is signed in may do the action; pages use it to show

@@ -17,6 +17,7 @@ const (
 	AreaApprovals     Area = "approvals"
 	AreaCoverage      Area = "coverage"
 	AreaAttention     Area = "attention"
+	AreaConflicts     Area = "conflicts"
 	AreaConnections   Area = "connections"
 	AreaJobs          Area = "jobs"
 	AreaSettings      Area = "settings"
@@ -56,6 +57,7 @@ func DefaultNav() []NavItem {
 		{Area: AreaApprovals, Label: "Approvals", Href: "/approvals", Icon: IconCheckCircle, Go: "a"},
 		{Area: AreaCoverage, Label: "Coverage", Href: "/coverage", Icon: IconColumns, Go: "v"},
 		{Area: AreaAttention, Label: "Needs attention", Href: "/attention", Icon: IconWarn, Go: "n"},
+		{Area: AreaConflicts, Label: "Conflicts", Href: "/conflicts", Icon: IconDiffer, Go: "x"},
 		{Area: AreaConnections, Label: "Connections", Href: "/connections", Icon: IconPlug, Go: "c"},
 		{Area: AreaJobs, Label: "Jobs", Href: "/jobs", Icon: IconJobs, Go: "j", Narrow: true},
 		{Area: AreaSettings, Label: "Settings", Href: "/settings", Icon: IconSettings, Go: "s"},

@@ -64,6 +64,9 @@ const (
 	CompareConflict CompareState = "conflict" // both changed: a person decides
 	CompareOnlyOurs CompareState = "only"     // the partner has no such field
 	CompareUnknown  CompareState = "unknown"  // not read yet
+	CompareLocked   CompareState = "locked"   // ours waits until the partner takes it
+	CompareRefused  CompareState = "refused"  // the partner does not take ours
+	CompareApart    CompareState = "apart"    // each side keeps its own
 )
 
 // Lock says why a field cannot be changed now.
@@ -83,8 +86,10 @@ type CompareLine struct {
 	Lock   *Lock
 	// How says how our value came to be: source, rule, time.
 	How templ.Component
-	// Fix is the act that settles a difference.
+	// Fix is the act that settles a difference, or changes the value.
 	Fix *Button
+	// Note says more of the state: who changed it, why it waits.
+	Note templ.Component
 }
 
 // CompareTable shows fields in two columns, ours and the partner's.
@@ -116,6 +121,12 @@ func (s CompareState) badge() Badge {
 		return Badge{Tone: ToneDanger, Icon: IconDiffer, Text: "Conflict"}
 	case CompareOnlyOurs:
 		return Badge{Tone: ToneNeutral, Icon: IconMinus, Text: "Ours only"}
+	case CompareLocked:
+		return Badge{Tone: ToneWarn, Icon: IconLock, Text: "Waits for the lock"}
+	case CompareRefused:
+		return Badge{Tone: ToneDanger, Icon: IconStop, Text: "Refused"}
+	case CompareApart:
+		return Badge{Tone: ToneNeutral, Icon: IconDiffer, Text: "Left different"}
 	}
 	return Badge{Tone: ToneNeutral, Text: "Not read yet"}
 }

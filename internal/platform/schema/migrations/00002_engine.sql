@@ -18,6 +18,7 @@ CREATE INDEX registration_stale ON registration (stale_since) WHERE stale_since 
 CREATE TABLE registration_field (
   registration_id text NOT NULL REFERENCES registration (id) ON DELETE CASCADE,
   path text NOT NULL,
+  label text NOT NULL DEFAULT '',
   status text NOT NULL CHECK (status IN ('outgoing', 'locked', 'refused', 'conflict')),
   base text NOT NULL DEFAULT '',
   ours text NOT NULL DEFAULT '',
