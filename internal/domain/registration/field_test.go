@@ -457,7 +457,7 @@ func TestASecondWriterMeanwhileIsReadAndMerged(t *testing.T) {
 		o.NextSteps = "ours"
 		f.take(t, o)
 		f.advance(t)
-		if got := f.p.took(); got != "Update Read Update" || f.remote(pathSteps) != quoted("ours") || f.remote(pathStage) != quoted("Committed") {
+		if got := f.p.took(); got != "Update ReadRecord Update" || f.remote(pathSteps) != quoted("ours") || f.remote(pathStage) != quoted("Committed") {
 			t.Fatal(got, f.remote(pathSteps), f.remote(pathStage))
 		}
 	})
