@@ -49,6 +49,18 @@ func CountLoggedSince(ctx context.Context, q db.Queryer, since time.Time) (int64
 	return db.Get[int64](ctx, q, `SELECT count(*) FROM activity WHERE logged_at >= ?`, since)
 }
 
+type refusedRow struct {
+	N   int64  `db:"n"`
+	Why string `db:"why"`
+}
+
+// Refused counts the activities that Salesforce refused for good, and gives the
+// words of one refusal.
+func Refused(ctx context.Context, q db.Queryer) (int64, string, error) {
+	row, err := db.Get[refusedRow](ctx, q, `SELECT count(*) AS n, coalesce(max(crm_error), '') AS why FROM activity WHERE crm_state = 'failed'`)
+	return row.N, row.Why, err
+}
+
 // CountPending counts the activities that Salesforce still has to get.
 func CountPending(ctx context.Context, q db.Queryer) (int64, error) {
 	return db.Get[int64](ctx, q, `SELECT count(*) FROM activity WHERE crm_state = 'pending'`)

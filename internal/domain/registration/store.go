@@ -93,6 +93,20 @@ func CountDirty(ctx context.Context, q db.Queryer) (int64, error) {
 	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration WHERE crm_dirty AND crm_error = ''`)
 }
 
+type refusedRow struct {
+	N   int64  `db:"n"`
+	Why string `db:"why"`
+}
+
+// Refused counts what Salesforce refused for good, registrations and edits of
+// fields, and gives the words of one refusal.
+func Refused(ctx context.Context, q db.Queryer) (int64, string, error) {
+	row, err := db.Get[refusedRow](ctx, q, `SELECT count(*) AS n, coalesce(max(why), '') AS why FROM (
+		SELECT crm_error AS why FROM registration WHERE crm_dirty AND crm_error <> ''
+		UNION ALL SELECT crm_error FROM registration_edit WHERE crm_state = 'refused') x`)
+	return row.N, row.Why, err
+}
+
 type dirtyRow struct {
 	Registration
 	OpportunityCRMID string `db:"opportunity_crm_id"`

@@ -30,7 +30,7 @@ const (
 	ExitFailure     = 1 // something broke
 	ExitUsage       = 2 // the command line, the configuration or the input is wrong
 	ExitUnavailable = 3 // an outside system or the database does not answer
-	ExitFindings    = 4 // doctor found something to mend
+	ExitFindings    = 4 // doctor or sync found something that a person has to mend
 	ExitInterrupted = 130
 )
 
@@ -140,7 +140,7 @@ func defaultConfigFiles() []string {
 	return files
 }
 
-// errFindings is what doctor gives when there is something to mend.
+// errFindings is what doctor and sync give when there is something to mend.
 var errFindings = errors.New("there is something to mend")
 
 // report says an error in a person's words and gives its exit code.

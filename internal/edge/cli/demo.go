@@ -64,6 +64,8 @@ type Summary struct {
 	Rejected       int64 `json:"rejected"`
 	TasksLogged    int64 `json:"tasks_logged"`
 	DurationMS     int64 `json:"duration_ms"`
+	// NotWritten is what Salesforce did not take; see tandem sync.
+	NotWritten int64 `json:"not_written,omitempty"`
 }
 
 // Run runs the demo.

@@ -25,12 +25,15 @@ type syncCmd struct {
 func (syncCmd) Help() string {
 	return `If tandem serve runs on the same embedded database, that process does the work and this one follows it.
 
+It ends when nothing moves any more by itself. What Salesforce does not take is counted as not_written, said on standard error, and the exit code is 4.
+
 Example:
   tandem sync --json`
 }
 
 // Run reads Salesforce and does what is due, and ends when nothing is left that
-// can be done now; it does not wait for reviews.
+// can be done now, or that nobody but a person can move on; it does not wait for
+// reviews.
 func (c *syncCmd) Run(r *run) (err error) {
 	began := time.Now()
 	log, err := r.log(&c.Config)
@@ -56,18 +59,28 @@ func (c *syncCmd) Run(r *run) (err error) {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
-	if err := settle(ctx, r, a, false); err != nil {
+	left, err := settle(ctx, r, a, false)
+	if err != nil {
 		return err
 	}
 	sum, err := summarize(ctx, a, began)
 	if err != nil {
 		return err
 	}
+	sum.NotWritten = left.Total()
 	if c.JSON {
-		return r.print(sum)
+		err = r.print(sum)
+	} else {
+		sum.write(r)
 	}
-	sum.write(r)
-	return nil
+	if err != nil || left.Total() == 0 {
+		return err
+	}
+	if left.Passes {
+		return problem.Unavailable("write_put_off", left.String()+". It is written later by itself while tandem serve runs, or run tandem sync again", nil)
+	}
+	r.say("tandem: %s\nMend that, see tandem doctor, and run tandem sync again; single refusals are tried again on the page of their opportunity.\n", left)
+	return errFindings
 }
 
 func hasCode(err error, code string) bool {
@@ -79,24 +92,29 @@ func hasCode(err error, code string) bool {
 func runJob(ctx context.Context, r *run, a *app.App) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, settleLimit, problem.Unavailable("limit", fmt.Sprintf("The main job was not done within %s", settleLimit), nil))
 	defer cancel()
-	return settle(ctx, r, a, true)
+	left, err := settle(ctx, r, a, true)
+	if err == nil && left.Waiting > 0 {
+		err = problem.Unavailable("not_written", left.String(), nil)
+	}
+	return err
 }
 
 // settle starts a read of Salesforce and waits until it went through and nothing
 // is left to do. A read that fails for good, or that Salesforce puts off for long,
-// ends the wait with its error.
-func settle(ctx context.Context, r *run, a *app.App, reviews bool) error {
+// ends the wait with its error; what Salesforce does not take is given as left.
+func settle(ctx context.Context, r *run, a *app.App, reviews bool) (left sync.Left, err error) {
+	began := time.Now()
 	show := newProgress(r)
 	defer show.end()
 	stop := show.follow(a)
 	defer stop()
 	jobID, waits, err := a.Sync.StartPull(ctx, a.Jobs)
 	if err != nil {
-		return err
+		return left, err
 	}
 	if waits { // perhaps for later: who asks for a sync wants it now
 		if _, err := a.Jobs.Retry(ctx, jobID); err != nil {
-			return err
+			return left, err
 		}
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -105,23 +123,23 @@ func settle(ctx context.Context, r *run, a *app.App, reviews bool) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return left, context.Cause(ctx)
 		case <-tick.C:
 		}
 		if !pulled {
 			if pulled, err = pullEnded(ctx, a, jobID); err != nil {
-				return err
+				return left, err
 			}
 		}
-		done, err := a.Sync.Settled(ctx, a.Jobs, reviews)
+		left, ended, err := a.Sync.Left(ctx, a.Jobs, reviews, began)
 		if err != nil {
-			return err
+			return left, err
 		}
 		if err := show.registrations(ctx, a); err != nil {
-			return err
+			return left, err
 		}
-		if done && pulled {
-			return nil
+		if ended && pulled {
+			return left, nil
 		}
 	}
 }

@@ -372,6 +372,17 @@ func (c *Client) Unfinished(ctx context.Context, kinds []string, until time.Time
 	return countUnfinished(ctx, c.db, kinds, until)
 }
 
+// Latest gives the newest job of a kind; ok is false when there is none. Needs
+// read_operations.
+func (c *Client) Latest(ctx context.Context, kind string) (j Job, ok bool, err error) {
+	id, err := latestOf(ctx, c.db, kind)
+	if err != nil || id == 0 {
+		return Job{}, false, err
+	}
+	j, err = c.Get(ctx, id)
+	return j, err == nil, err
+}
+
 func toJob(j *rivertype.JobRow) Job {
 	out := Job{
 		ID: j.ID, Kind: j.Kind, State: string(j.State), Queue: j.Queue, Args: string(j.EncodedArgs), Attempt: j.Attempt,

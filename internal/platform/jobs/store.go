@@ -31,6 +31,11 @@ func jobIDs(ctx context.Context, q db.Queryer, f Filter) ([]int64, error) {
 	return db.Select[int64](ctx, q, query+` ORDER BY id DESC LIMIT ?`, append(args, f.Limit)...)
 }
 
+// latestOf gives the id of the newest job of a kind, 0 for none.
+func latestOf(ctx context.Context, q db.Queryer, kind string) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT coalesce(max(id), 0) FROM river_job WHERE kind = ?`, kind)
+}
+
 type stateCount struct {
 	State string `db:"state"`
 	Count int64  `db:"n"`
