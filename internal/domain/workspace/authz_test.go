@@ -137,6 +137,8 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.Registrations": {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
 		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, ""); return err }},
 		"workspace.Summary":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
+		"workspace.Calendar":      {authz.ActionRead, func(ctx context.Context) error { _, _, err := work.Calendar(ctx); return err }},
+		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
 	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "connection": conns, "view": views, "workspace": work} {

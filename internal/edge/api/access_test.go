@@ -35,6 +35,8 @@ var bodies = map[string]string{
 	"settle-conflict":         `{"path":"x","choice":"ours","ours":"a","theirs":"b"}`,
 	"put-registration-fields": `{"values":{"x":"y"}}`,
 	"put-field-owners":        `{}`,
+	"put-fiscal-year":         `{"start_month":2}`,
+	"change-own-password":     `{"current_password":"x","new_password":"x"}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

@@ -326,6 +326,8 @@ var pageDeeds = map[string]string{
 	"the joint rule":                 "get-joint-rule",
 	"preview a joint rule":           "preview-joint-rule",
 	"change the joint rule":          "put-joint-rule",
+	"the fiscal year":                "get-fiscal-year",
+	"change the fiscal year":         "put-fiscal-year",
 	"default solutions":              "get-default-solutions",
 	"change default solutions":       "put-default-solutions",
 	"people":                         "list-people",

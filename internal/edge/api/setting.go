@@ -108,6 +108,7 @@ type DefaultSolutionsSetting struct {
 }
 
 func (s *server) registerSettings() {
+	s.registerFiscalYear()
 	add(s, operation{id: "get-joint-rule", method: http.MethodGet, path: "/settings/joint-rule", tag: "Settings", summary: "Get the rule that says which opportunities are joint", action: authz.ActionRead, also: []int{http.StatusNotModified}},
 		func(ctx context.Context, _ *struct{ ConditionalRead }) (*record[JointRuleSetting], error) {
 			return s.jointRule(ctx)

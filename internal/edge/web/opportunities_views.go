@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/tandem-cosell/tandem/internal/base/fiscal"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
@@ -130,8 +129,12 @@ type builtIn struct{ key, label, query string }
 
 // builtIns gives the views that everybody has, and the person's own deals if
 // they are a user of Salesforce.
-func (o *opportunities) builtIns(ctx context.Context) []builtIn {
-	p := fiscal.Default.Quarter(o.dayNow())
+func (o *opportunities) builtIns(ctx context.Context) ([]builtIn, error) {
+	calendar, _, err := o.app.Workspace.Calendar(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := calendar.Quarter(o.dayNow())
 	out := []builtIn{
 		{"all", "All", ""},
 		{"open", "All open", "open=open"},
@@ -143,7 +146,7 @@ func (o *opportunities) builtIns(ctx context.Context) []builtIn {
 	if who := person(ctx); who.CRMID != nil && *who.CRMID != "" {
 		out = append(out, builtIn{"mine", "Mine", url.Values{"open": {"open"}, "owner": {*who.CRMID}}.Encode()})
 	}
-	return out
+	return out, nil
 }
 
 // views makes the row of views. The active one is the one that the address
@@ -170,7 +173,11 @@ func (o *opportunities) views(ctx context.Context, l *listing) (ui.SavedViews, e
 		}
 		out.Items = append(out.Items, ui.Tab{Label: label, Href: address(listPath, v), Count: -1})
 	}
-	for _, b := range o.builtIns(ctx) {
+	always, err := o.builtIns(ctx)
+	if err != nil {
+		return ui.SavedViews{}, err
+	}
+	for _, b := range always {
 		add(b.key, b.label, b.query)
 	}
 	for i := range kept {

@@ -197,6 +197,24 @@ func TestTheJointRuleIsPreviewedSavedAndAConflictKeepsTheInput(t *testing.T) {
 	director.post("/settings/joint-rule", url.Values{"version": {"x"}}).holds(t, "a form that is not whole", 422)
 }
 
+func TestADirectorSetsTheStartOfTheFiscalYearAndTheViewsFollow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	director, reader := h.visitor(t, "Dora Director", authz.LevelDirector), h.visitor(t, "Rita Reader", authz.LevelReader)
+	reader.sees("/settings/fiscal-year", 200, "1 February", "Directors change", "!Save")
+	if got := reader.post("/settings/fiscal-year", url.Values{"version": {"0"}, "start_month": {"7"}}); got.status != http.StatusForbidden {
+		t.Errorf("a reader may change it: %d", got.status)
+	}
+	director.post("/settings/fiscal-year", url.Values{"version": {"0"}, "start_month": {"13"}}).holds(t, "a month that is none", 422, "Choose a month")
+	if got := director.post("/settings/fiscal-year", url.Values{"version": {"0"}, "start_month": {"7"}}); got.status != http.StatusSeeOther {
+		t.Fatalf("save: %d", got.status)
+	}
+	page := director.sees("/settings/fiscal-year", 200, "1 July", "starts in July")
+	director.post("/settings/fiscal-year", url.Values{"version": {"0"}, "start_month": {"1"}}).holds(t, "an old form", 412, "while you were editing")
+	quarter := between(t, page.text, "FY", "<")
+	director.sees("/opportunities", 200, "Closing in FY"+quarter)
+}
+
 func TestTheDefaultSolutionsAreChosenFromThePortal(t *testing.T) {
 	t.Parallel()
 	h := connectedHouse(t)
