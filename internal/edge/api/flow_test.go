@@ -307,6 +307,24 @@ func TestADirectorMakesMovesAndEndsUsers(t *testing.T) {
 	}
 }
 
+func TestOpportunitiesAreListedByAccountAndByNoRegistration(t *testing.T) {
+	t.Parallel()
+	row := shared.opportunities(t, "cloud=aws&state=approved")[0]
+	list := shared.opportunities(t, "account="+row.AccountID+"&limit=200")
+	if !slices.ContainsFunc(list, func(o api.OpportunityRow) bool { return o.ID == row.ID }) {
+		t.Error("the account's own deal is not there")
+	}
+	for _, o := range list {
+		if o.AccountID != row.AccountID {
+			t.Errorf("a deal of the account %s", o.AccountID)
+		}
+	}
+	none := into[items[api.OpportunityRow]](t, shared.get(t, "/opportunities?account="+row.AccountID+"&cloud=aws&state=none").want(t, http.StatusOK)).Items
+	if slices.ContainsFunc(none, func(o api.OpportunityRow) bool { return o.ID == row.ID }) {
+		t.Error("a registered deal counts as not registered")
+	}
+}
+
 func TestRetryingActivitiesOfADealWithoutFailuresDoesNothing(t *testing.T) {
 	t.Parallel()
 	row := shared.opportunities(t, "cloud=aws&state=approved")[0]

@@ -63,7 +63,8 @@ func rowOf(r *workspace.Row) OpportunityRow {
 type OpportunityFilters struct {
 	Q         string   `query:"q" maxLength:"200" doc:"In the name of the opportunity or its account."`
 	Cloud     []string `query:"cloud,explode" nullable:"false" enum:"aws,azure,gcp" doc:"Joint with one of these."`
-	State     []string `query:"state,explode" nullable:"false" doc:"A registration is in one of these states."`
+	State     []string `query:"state,explode" nullable:"false" doc:"A registration is in one of these states; none: there is no registration, at the clouds of the filter where it is joint with them, else at any."`
+	Account   []string `query:"account,explode" nullable:"false" doc:"Ids of accounts, or their Salesforce ids."`
 	Stage     []string `query:"stage,explode" nullable:"false" doc:"Salesforce's stages, verbatim."`
 	Geo       []string `query:"geo,explode" nullable:"false"`
 	Region    []string `query:"region,explode" nullable:"false"`

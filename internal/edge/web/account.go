@@ -30,12 +30,12 @@ func (w *Web) accountPage(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	rows, err := w.dealsOf(r.Context(), &a)
+	rows, all, err := w.dealsOf(r.Context(), &a)
 	if err != nil {
 		w.fail(rw, r, err)
 		return
 	}
-	p := companyPage{Header: ui.RecordHeader{Kind: "Account", Title: a.Name}, Note: ui.Text(ui.Count(int64(len(rows))))}
+	p := companyPage{Header: ui.RecordHeader{Kind: "Account", Title: a.Name}, Note: dealsNote(len(rows), all)}
 	if a.Type != "" {
 		p.Header.State = ui.Badge{Text: a.Type}
 	}
@@ -99,27 +99,19 @@ func (w *Web) accountTable(rows []workspace.Row) ui.DataTable {
 	return t
 }
 
-// dealsOf gives the opportunities of an account, the last to close first. The
-// list finds by name, so those of accounts with the same name are left out here.
-func (w *Web) dealsOf(ctx context.Context, a *account.Account) ([]workspace.Row, error) {
-	var out []workspace.Row
-	q := workspace.Query{Text: a.Name, Sort: workspace.SortClose, Desc: true, Limit: 200}
-	for range 5 {
-		page, err := w.app.Workspace.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range page.Rows {
-			if row.AccountID == a.ID && len(out) < accountDeals {
-				out = append(out, row)
-			}
-		}
-		if page.Next == "" || len(out) >= accountDeals {
-			break
-		}
-		q.After = page.Next
+// dealsOf gives the opportunities of an account, the last to close first, and the
+// address of the list of all of them.
+func (w *Web) dealsOf(ctx context.Context, a *account.Account) ([]workspace.Row, string, error) {
+	q := workspace.Query{Accounts: []string{a.ID}, Sort: workspace.SortClose, Desc: true, Limit: accountDeals}
+	page, err := w.app.Workspace.List(ctx, q)
+	return page.Rows, address(listPath, q.Values()), err
+}
+
+func dealsCounted(n int) string {
+	if n == accountDeals {
+		return "all deals"
 	}
-	return out, nil
+	return counted(n, "deal")
 }
 
 // website gives the address of a site if it is one that may be linked to.

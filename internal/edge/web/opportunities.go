@@ -126,7 +126,7 @@ func (l *listing) leaveOut(field string) {
 	case "limit":
 		l.q.Limit = 0
 	case "filter":
-		l.q.Stages, l.q.Geos, l.q.Regions, l.q.Segments, l.q.Orders, l.q.Owners = nil, nil, nil, nil, nil, nil
+		l.q.Stages, l.q.Geos, l.q.Regions, l.q.Segments, l.q.Orders, l.q.Owners, l.q.Accounts = nil, nil, nil, nil, nil, nil, nil
 	}
 }
 

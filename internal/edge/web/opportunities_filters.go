@@ -53,7 +53,10 @@ func (o *opportunities) filters(ctx context.Context, path string, l *listing) (u
 		bar.Filters = append(bar.Filters, f)
 	}
 	many("cloud", "Joint with", cloudOptions())
-	many("state", "Registration", stateOptions())
+	many("state", "Registration", append([]ui.Option{{Value: string(workspace.StateNone), Label: "Not registered"}}, stateOptions()...))
+	if len(l.q.Accounts) > 0 { // no list to choose from: the page of an account leads here
+		many("account", "Account", o.accountOptions(ctx, l.q.Accounts))
+	}
 	one := ui.Filter{Name: "open", Label: "Open or closed", Kind: ui.FilterOne, On: l.q.Open != "", RemoveHref: address(path, copied(v, "open"))}
 	for _, x := range []ui.Option{{Value: "open", Label: "Open"}, {Value: "closed", Label: "Closed"}, {Value: "won", Label: "Closed won"}} {
 		if x.Selected = x.Value == l.q.Open; x.Selected {
@@ -114,6 +117,20 @@ func (o *opportunities) filterChoices(ctx context.Context) (workspace.Choices, e
 		o.choices, o.choicesAt = c, now
 	}
 	return c, err
+}
+
+// accountOptions names the accounts that the address asks for; one that is not
+// known keeps its id.
+func (o *opportunities) accountOptions(ctx context.Context, ids []string) []ui.Option {
+	out := make([]ui.Option, 0, len(ids))
+	for _, id := range ids {
+		option := ui.Option{Value: id, Label: id}
+		if a, err := o.app.Accounts.Get(ctx, id); err == nil {
+			option.Label = a.Name
+		}
+		out = append(out, option)
+	}
+	return out
 }
 
 func sameOptions(values []string) []ui.Option {

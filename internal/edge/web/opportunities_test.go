@@ -159,6 +159,15 @@ func badAddresses(t *testing.T, w *dealWorld) {
 			t.Errorf("a board of %s: %d", query, status)
 		}
 	}
+	has(t, w.page(t, w.abdm, "/accounts/"+w.hostile.AccountID), "/opportunities?account="+w.hostile.AccountID)
+	for _, path := range []string{"/opportunities", "/opportunities/board?by=stage"} {
+		sep := "?"
+		if strings.Contains(path, "?") {
+			sep = "&"
+		}
+		has(t, w.page(t, w.abdm, path+sep+"account="+w.hostile.AccountID+"&limit=200"), "/opportunities/"+w.hostile.ID)
+		has(t, w.page(t, w.abdm, path+sep+"cloud=aws&state=none"), "Not registered")
+	}
 	has(t, w.page(t, w.abdm, "/opportunities?region=Atlantis"), "No opportunity meets all of these filters", "Atlantis")
 }
 
