@@ -80,7 +80,7 @@ func startBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true))
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc)
-	timed, end := context.WithTimeout(ctx, 8*time.Minute)
+	timed, end := context.WithTimeout(ctx, 15*time.Minute)
 	t.Cleanup(func() { end(); cancel(); stop() })
 	if err := chromedp.Do(timed, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatal(err)

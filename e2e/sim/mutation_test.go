@@ -91,10 +91,10 @@ func caught(t *testing.T, root, file, from, to string) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, "-seeds", "400", "-stop-after", "1").CombinedOutput()
+	out, err := exec.CommandContext(ctx, program, "-seeds", "250", "-stop-after", "1").CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
-		t.Fatalf("not caught in 400 seeds: %v\n%s", err, out)
+		t.Fatalf("not caught in 250 seeds: %v\n%s", err, out)
 	}
 	first, _, _ := strings.Cut(string(out), "\n")
 	t.Log(first)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/setting"
@@ -98,6 +99,7 @@ type FieldsPut struct {
 	Locks        []FieldLock       `json:"locks" nullable:"false" doc:"In a dry run: those of the fields that are locked now; the change waits, unless the lock is final."`
 	Sends        map[string]any    `json:"sends" doc:"In a dry run: what would go to the portal at once, with what waits to be sent already."`
 	Fields       []FieldDifference `json:"fields" nullable:"false" doc:"What differs afterwards."`
+	Approval     *Approval         `json:"approval,omitempty" doc:"It needs a Director's approval and waits for it; nothing was changed."`
 }
 
 // FieldOwners says who wins each field: by the portal's path of it.
@@ -246,7 +248,13 @@ func (s *server) registerFields() {
 				return &struct{ Body Registration }{registrationOf(&r)}, err
 			})
 	}
-	act("resend-registration", "/registrations/{id}/resend", "Send again what the portal refused", "The wish is stored, and Tandem carries it out.", authz.ActionUpdate, s.app.Registrations.Resend)
+	act("resend-registration", "/registrations/{id}/resend", "Send again what the portal refused", "The wish is stored, and Tandem carries it out; where it needs a Director's approval, it waits for that (GET /approvals).", authz.ActionUpdate, func(ctx context.Context, registrationID string) (registration.Registration, error) {
+		res, err := s.app.Approvals.Resend(ctx, registrationID)
+		if err != nil {
+			return registration.Registration{}, err
+		}
+		return s.now(ctx, registrationID, res)
+	})
 	act("refresh-registration", "/registrations/{id}/refresh", "Read a registration from its portal now", "Before bulk work. Follow remote_read_at.", authz.ActionSync, s.app.Registrations.Refresh)
 	s.registerOwners()
 }
@@ -280,7 +288,11 @@ func (s *server) settle(ctx context.Context, in *settleInput) (*record[Registrat
 			return nil, err
 		}
 	}
-	r, err := s.app.Registrations.Settle(ctx, in.ID, in.Body.Path, registration.Choice(in.Body.Choice), text[0], text[1], text[2])
+	res, err := s.app.Approvals.Settle(ctx, in.ID, in.Body.Path, registration.Choice(in.Body.Choice), text[0], text[1], text[2])
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.now(ctx, in.ID, res)
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +300,16 @@ func (s *server) settle(ctx context.Context, in *settleInput) (*record[Registrat
 	if err != nil {
 		return nil, err
 	}
+	d.Approval = approvalPtr(res.Waiting)
 	return recordOf(r.Version, d)
+}
+
+// now gives the registration as it is after a wish, which may wait for an approval.
+func (s *server) now(ctx context.Context, id string, res approval.Result) (registration.Registration, error) {
+	if res.Waiting == nil {
+		return res.Registration, nil
+	}
+	return s.app.Registrations.Get(ctx, id)
 }
 
 // stored gives a value as the domain keeps it: canonical JSON, "" for none.
@@ -369,9 +390,14 @@ func (s *server) putFields(ctx context.Context, in *putFieldsInput) (*putFieldsO
 			out.Body.Locks = append(out.Body.Locks, FieldLock{Path: path, Reason: l.Reason, Until: l.Until, Final: l.Final})
 		}
 	} else {
-		if r, err = s.app.Registrations.Put(ctx, in.ID, values); err != nil {
+		res, err := s.app.Approvals.Put(ctx, in.ID, values)
+		if err != nil {
 			return nil, err
 		}
+		if r, err = s.now(ctx, in.ID, res); err != nil {
+			return nil, err
+		}
+		out.Body.Approval = approvalPtr(res.Waiting)
 		fields, _, _, err := s.app.Registrations.Fields(ctx, in.ID)
 		if err != nil {
 			return nil, err

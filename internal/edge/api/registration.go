@@ -19,8 +19,9 @@ import (
 // RegistrationDetail is a registration with what the portal holds of it.
 type RegistrationDetail struct {
 	Registration
-	RemoteRecord  any `json:"remote_record,omitempty" doc:"The portal's record as it came."`
-	RemoteSummary any `json:"remote_summary,omitempty" doc:"The partner's own view of it as it came."`
+	RemoteRecord  any       `json:"remote_record,omitempty" doc:"The portal's record as it came."`
+	RemoteSummary any       `json:"remote_summary,omitempty" doc:"The partner's own view of it as it came."`
+	Approval      *Approval `json:"approval,omitempty" doc:"Only after a wish that needs a Director's approval and waits for it: nothing was changed."`
 }
 
 func detailOf(r *registration.Registration) (RegistrationDetail, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -220,12 +221,13 @@ func (w *Web) settleConflict(rw http.ResponseWriter, r *http.Request) {
 		x.Entered = append([]string{}, r.PostForm["value"]...)
 		value, err = info.Value(x.Entered, fallback(ours, theirs))
 	}
+	var res approval.Result
 	if err == nil {
-		_, err = w.app.Registrations.Settle(ctx, x.RegistrationID, x.Path, choice, ours, theirs, value)
+		res, err = w.app.Approvals.Settle(ctx, x.RegistrationID, x.Path, choice, ours, theirs, value)
 	}
 	switch kind := problem.KindOf(err); {
 	case err == nil:
-		w.done(rw, r, localPath(r.PostFormValue("back"), conflictsPath), settledWords(choice, info.Label, reg.Cloud), "")
+		w.done(rw, r, localPath(r.PostFormValue("back"), conflictsPath), doneOrWaits(res, settledWords(choice, info.Label, reg.Cloud)), "")
 	case kind == problem.KindNotFound:
 		x.Message = info.Label + " was settled already, or the two sides agree by now."
 		w.showConflicts(rw, r, http.StatusNotFound, &x)
@@ -241,6 +243,14 @@ func (w *Web) settleConflict(rw http.ResponseWriter, r *http.Request) {
 	default:
 		w.fail(rw, r, err)
 	}
+}
+
+// doneOrWaits says what was done, or that a Director decides on it first.
+func doneOrWaits(res approval.Result, done string) string {
+	if res.Waiting != nil {
+		return res.Waiting.Message()
+	}
+	return done
 }
 
 func settledWords(choice registration.Choice, label string, c cloud.Cloud) string {

@@ -55,7 +55,7 @@ func (w *dealWorld) salesforce(t *testing.T, opportunityID string, change func(o
 // refresh presses the button and does what its job does.
 func (w *dealWorld) refresh(t *testing.T, opportunityID string) registration.Registration {
 	t.Helper()
-	if status, _, h := w.post(t, w.abdm, "/opportunities/"+opportunityID+"/refresh", url.Values{"cloud": {"aws"}}); status != http.StatusSeeOther || !strings.HasSuffix(h.Get("Location"), "#aws") {
+	if status, _, h := w.post(t, w.director, "/opportunities/"+opportunityID+"/refresh", url.Values{"cloud": {"aws"}}); status != http.StatusSeeOther || !strings.HasSuffix(h.Get("Location"), "#aws") {
 		t.Fatalf("refresh: %d", status)
 	}
 	return w.advance(t, opportunityID)
@@ -92,17 +92,17 @@ func conflictsAreSettled(t *testing.T, w *dealWorld) {
 	deal := w.inState(t, registration.StateApproved)
 	page := "/opportunities/" + deal.ID
 	reg, _ := w.registrationOf(t, deal.ID)
-	has(t, w.page(t, w.abdm, "/conflicts"), "Nothing is in conflict")
+	has(t, w.page(t, w.director, "/conflicts"), "Nothing is in conflict")
 	w.portalEdit(t, reg.RemoteID, map[string]any{stepsPath: `Meet <b>them</b> in Seattle`})
 	w.salesforce(t, deal.ID, func(o *opportunity.Opportunity) { o.NextSteps = `Meet "us" in Berlin` })
 	if reg = w.refresh(t, deal.ID); reg.Conflicts != 1 {
 		t.Fatalf("%d conflicts, %s", reg.Conflicts, reg.Error)
 	}
-	body := w.page(t, w.abdm, "/conflicts")
+	body := w.page(t, w.director, "/conflicts")
 	has(t, body, "Berlin</mark>", "Seattle</mark>", "&lt;b&gt;them&lt;/b&gt;", "Last agreed", stepsPath, html.EscapeString(deal.Name))
 	lacks(t, body, "<b>them")
-	has(t, w.page(t, w.abdm, "/?kind=conflict"), "One field was changed in Salesforce and in AWS Partner Central: Next steps", "/conflicts#"+reg.ID)
-	has(t, w.page(t, w.abdm, page), "Settle 1 conflict", "Keep ours", "1 field is in conflict", "Refresh from portal")
+	has(t, w.page(t, w.director, "/?kind=conflict"), "One field was changed in Salesforce and in AWS Partner Central: Next steps", "/conflicts#"+reg.ID)
+	has(t, w.page(t, w.director, page), "Settle 1 conflict", "Keep ours", "1 field is in conflict", "Refresh from portal")
 	has(t, w.page(t, w.reader, "/conflicts"), "Your role reads only")
 
 	form := conflictForm(t, body)
@@ -111,7 +111,7 @@ func conflictsAreSettled(t *testing.T, w *dealWorld) {
 		t.Errorf("a reader settles: %d", status)
 	}
 	w.salesforce(t, deal.ID, func(o *opportunity.Opportunity) { o.NextSteps = "Meet them in Paris" })
-	status, body, _ := w.post(t, w.abdm, "/conflicts", form)
+	status, body, _ := w.post(t, w.director, "/conflicts", form)
 	if status != http.StatusPreconditionFailed {
 		t.Errorf("values that nobody saw: %d", status)
 	}
@@ -119,25 +119,25 @@ func conflictsAreSettled(t *testing.T, w *dealWorld) {
 	form = conflictForm(t, body)
 	form.Set("choice", "edit")
 	form.Set("value", strings.Repeat("x", 300))
-	if status, body, _ = w.post(t, w.abdm, "/conflicts", form); status != http.StatusUnprocessableEntity {
+	if status, body, _ = w.post(t, w.director, "/conflicts", form); status != http.StatusUnprocessableEntity {
 		t.Errorf("300 characters: %d", status)
 	}
 	has(t, body, "Nothing was done", strings.Repeat("x", 300), `aria-invalid="true"`)
 	form.Set("value", "Meet\r\nhalfway")
 	form.Set("back", page)
-	status, _, h := w.post(t, w.abdm, "/conflicts", form)
+	status, _, h := w.post(t, w.director, "/conflicts", form)
 	if status != http.StatusSeeOther || h.Get("Location") != page {
 		t.Errorf("settle: %d to %s", status, h.Get("Location"))
 	}
-	has(t, w.page(t, w.abdm, page), "the new value goes to AWS Partner Central", "Changed in Tandem by Abe Manager", "on its way to Salesforce", "To be sent")
-	if status, body, _ = w.post(t, w.abdm, "/conflicts", form); status != http.StatusNotFound || !strings.Contains(body, "settled already") {
+	has(t, w.page(t, w.director, page), "the new value goes to AWS Partner Central", "Changed in Tandem by Dora Director", "on its way to Salesforce", "To be sent")
+	if status, body, _ = w.post(t, w.director, "/conflicts", form); status != http.StatusNotFound || !strings.Contains(body, "settled already") {
 		t.Errorf("settled twice: %d", status)
 	}
 	if reg = w.advance(t, deal.ID); reg.Outgoing != 0 || !strings.Contains(reg.RemoteRecord, `Meet\nhalfway`) {
 		t.Errorf("%+v", reg)
 	}
-	has(t, w.page(t, w.abdm, page), "it knows all that we know", "Event log")
-	log := w.page(t, w.abdm, "/registrations/"+reg.ID+"/log")
+	has(t, w.page(t, w.director, page), "it knows all that we know", "Event log")
+	log := w.page(t, w.director, "/registrations/"+reg.ID+"/log")
 	has(t, log, "Update", "Create", "halfway")
 	lacks(t, log, w.app.Config.AWS.SecretAccessKey, w.app.Config.Salesforce.ClientSecret)
 }
@@ -146,7 +146,7 @@ func fieldsAreEdited(t *testing.T, w *dealWorld) {
 	deal := w.inState(t, registration.StateApproved)
 	form := "/opportunities/" + deal.ID + "/field"
 	at := form + "?" + url.Values{"cloud": {"aws"}, "path": {stepsPath}}.Encode()
-	body := w.page(t, w.abdm, at)
+	body := w.page(t, w.director, at)
 	has(t, body, "Edit in the portal", "At most 255 characters", "Opportunity.Next_Steps__c")
 	seen := html.UnescapeString(hiddenOf(body, form, "seen", "aws"))
 	send := func(c *http.Client, path, seen, value string) (int, string) {
@@ -156,24 +156,24 @@ func fieldsAreEdited(t *testing.T, w *dealWorld) {
 	if status, _ := send(w.reader, stepsPath, seen, "x"); status != http.StatusForbidden {
 		t.Errorf("a reader edits: %d", status)
 	}
-	if status, body := send(w.abdm, stepsPath, "something else", "Mine"); status != http.StatusPreconditionFailed || !strings.Contains(body, "Mine") || !strings.Contains(body, "changed since you opened") {
+	if status, body := send(w.director, stepsPath, "something else", "Mine"); status != http.StatusPreconditionFailed || !strings.Contains(body, "Mine") || !strings.Contains(body, "changed since you opened") {
 		t.Errorf("an edit of what nobody saw: %d", status)
 	}
-	if status, body := send(w.abdm, stepsPath, seen, strings.Repeat("y", 300)); status != http.StatusUnprocessableEntity || !strings.Contains(body, strings.Repeat("y", 300)) {
+	if status, body := send(w.director, stepsPath, seen, strings.Repeat("y", 300)); status != http.StatusUnprocessableEntity || !strings.Contains(body, strings.Repeat("y", 300)) {
 		t.Errorf("300 characters: %d", status)
 	}
-	if status, _ := send(w.abdm, stepsPath, seen, "Call on Monday"); status != http.StatusSeeOther {
+	if status, _ := send(w.director, stepsPath, seen, "Call on Monday"); status != http.StatusSeeOther {
 		t.Errorf("edit: %d", status)
 	}
 	if reg := w.advance(t, deal.ID); !strings.Contains(reg.RemoteRecord, "Call on Monday") {
 		t.Errorf("%+v", reg)
 	}
-	has(t, w.page(t, w.abdm, "/opportunities/"+deal.ID), "Changed in Tandem by Abe Manager", "AWS approved the opportunity with this value")
-	has(t, w.page(t, w.abdm, form+"?cloud=aws&path=LifeCycle.Stage"), `<option value="Committed"`)
-	if status, _, _ := w.get(t, w.abdm, form+"?cloud=aws&path=Nonsense"); status != http.StatusNotFound {
+	has(t, w.page(t, w.director, "/opportunities/"+deal.ID), "Changed in Tandem by Dora Director", "AWS approved the opportunity with this value")
+	has(t, w.page(t, w.director, form+"?cloud=aws&path=LifeCycle.Stage"), `<option value="Committed"`)
+	if status, _, _ := w.get(t, w.director, form+"?cloud=aws&path=Nonsense"); status != http.StatusNotFound {
 		t.Errorf("a field that is not kept: %d", status)
 	}
-	if status, _, _ := w.get(t, w.abdm, form+"?cloud=mars&path=x"); status != http.StatusUnprocessableEntity {
+	if status, _, _ := w.get(t, w.director, form+"?cloud=mars&path=x"); status != http.StatusUnprocessableEntity {
 		t.Errorf("no such cloud: %d", status)
 	}
 	// What Salesforce refuses is shown with its words (C14).
@@ -186,15 +186,15 @@ func fieldsAreEdited(t *testing.T, w *dealWorld) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	has(t, w.page(t, w.abdm, "/opportunities/"+deal.ID), "Salesforce refused it", "Next steps must begin with a date", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+	has(t, w.page(t, w.director, "/opportunities/"+deal.ID), "Salesforce refused it", "Next steps must begin with a date", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
 	// A field that the portal does not take is told of with what to do.
 	w.salesforce(t, deal.ID, func(o *opportunity.Opportunity) { o.NextSteps = "Call on Tuesday"; o.CloseOn = "2020-01-31" })
 	if reg = w.refresh(t, deal.ID); reg.Refused != 1 {
 		t.Fatalf("%+v", reg)
 	}
-	has(t, w.page(t, w.abdm, "/opportunities/"+deal.ID), "Not taken by AWS Partner Central", "Send again", "Target close date", "Opportunity.CloseDate")
-	has(t, w.page(t, w.abdm, "/?kind=refused"), "takes one field not as it is", "Mend and send again")
-	if status, _, _ := w.post(t, w.abdm, "/opportunities/"+deal.ID+"/resend", url.Values{"cloud": {"aws"}}); status != http.StatusSeeOther {
+	has(t, w.page(t, w.director, "/opportunities/"+deal.ID), "Not taken by AWS Partner Central", "Send again", "Target close date", "Opportunity.CloseDate")
+	has(t, w.page(t, w.director, "/?kind=refused"), "takes one field not as it is", "Mend and send again")
+	if status, _, _ := w.post(t, w.director, "/opportunities/"+deal.ID+"/resend", url.Values{"cloud": {"aws"}}); status != http.StatusSeeOther {
 		t.Errorf("resend: %d", status)
 	}
 }
@@ -202,9 +202,9 @@ func fieldsAreEdited(t *testing.T, w *dealWorld) {
 func ownersAreSet(t *testing.T, w *dealWorld) {
 	body := w.page(t, w.director, "/settings/field-owners")
 	has(t, body, "Ours wins", "Ask (default)", "The newest wins", "the default")
-	lacks(t, w.page(t, w.abdm, "/settings/field-owners"), "<select")
+	lacks(t, w.page(t, w.director, "/settings/field-owners"), "<select")
 	form := url.Values{"version": {"0"}, "aws-" + stepsPath: {"newest"}, "aws-Project.Title": {"ask"}}
-	if status, _, _ := w.post(t, w.abdm, "/settings/field-owners", form); status != http.StatusForbidden {
+	if status, _, _ := w.post(t, w.director, "/settings/field-owners", form); status != http.StatusForbidden {
 		t.Errorf("not a Director: %d", status)
 	}
 	if status, _, _ := w.post(t, w.director, "/settings/field-owners", form); status != http.StatusSeeOther {

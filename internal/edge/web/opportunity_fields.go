@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
@@ -247,8 +248,8 @@ func (w *Web) refreshRegistration(rw http.ResponseWriter, r *http.Request) {
 
 func (w *Web) resendFields(rw http.ResponseWriter, r *http.Request) {
 	w.onRegistration(rw, r, func(v *registration.View) (string, error) {
-		_, err := w.app.Registrations.Resend(r.Context(), v.Registration.ID)
-		return "What was refused is sent to " + v.Cloud.Portal() + " again", err
+		res, err := w.app.Approvals.Resend(r.Context(), v.Registration.ID)
+		return doneOrWaits(res, "What was refused is sent to "+v.Cloud.Portal()+" again"), err
 	})
 }
 
@@ -368,8 +369,9 @@ func (w *Web) saveField(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	value, err := info.Value(entered, fallback(ours, theirs))
+	var res approval.Result
 	if err == nil {
-		_, err = w.app.Registrations.Put(r.Context(), v.Registration.ID, registration.Values{path: value})
+		res, err = w.app.Approvals.Put(r.Context(), v.Registration.ID, registration.Values{path: value})
 	}
 	switch kind := problem.KindOf(err); {
 	case err == nil:
@@ -380,7 +382,7 @@ func (w *Web) saveField(rw http.ResponseWriter, r *http.Request) {
 		case lock.Locked:
 			message = info.Label + " goes to " + c.Portal() + " when its lock opens"
 		}
-		w.done(rw, r, dealPath(r.PathValue("id"), string(c)), message, "")
+		w.done(rw, r, dealPath(r.PathValue("id"), string(c)), doneOrWaits(res, message), "")
 	case kind == problem.KindInvalid, kind == problem.KindConflict, kind == problem.KindPrecondition:
 		w.renderField(rw, r, ui.StatusOf(kind), entered, err)
 	default:
