@@ -22,6 +22,13 @@ type Result struct {
 	Waiting      *Request // nil: done
 }
 
+// Needed reports whether a use case was refused only because it needs an approval
+// first: asked for through this service, it becomes a request.
+func Needed(err error) bool {
+	p, ok := errors.AsType[*problem.Error](err)
+	return ok && p.Kind == problem.KindForbidden && p.Code == "needs_approval"
+}
+
 func (s *Service) result(ctx context.Context, r *Request, err error, opportunityID string, c cloud.Cloud) (Result, error) {
 	if err != nil {
 		return Result{}, err

@@ -288,7 +288,12 @@ func (s *server) settle(ctx context.Context, in *settleInput) (*record[Registrat
 			return nil, err
 		}
 	}
-	res, err := s.app.Approvals.Settle(ctx, in.ID, in.Body.Path, registration.Choice(in.Body.Choice), text[0], text[1], text[2])
+	var res approval.Result
+	var err error
+	choice := registration.Choice(in.Body.Choice)
+	if res.Registration, err = s.app.Registrations.Settle(ctx, in.ID, in.Body.Path, choice, text[0], text[1], text[2]); approval.Needed(err) {
+		res, err = s.app.Approvals.Settle(ctx, in.ID, in.Body.Path, choice, text[0], text[1], text[2])
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -390,7 +395,10 @@ func (s *server) putFields(ctx context.Context, in *putFieldsInput) (*putFieldsO
 			out.Body.Locks = append(out.Body.Locks, FieldLock{Path: path, Reason: l.Reason, Until: l.Until, Final: l.Final})
 		}
 	} else {
-		res, err := s.app.Approvals.Put(ctx, in.ID, values)
+		var res approval.Result
+		if res.Registration, err = s.app.Registrations.Put(ctx, in.ID, values); approval.Needed(err) {
+			res, err = s.app.Approvals.Put(ctx, in.ID, values)
+		}
 		if err != nil {
 			return nil, err
 		}

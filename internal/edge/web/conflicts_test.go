@@ -202,9 +202,9 @@ func fieldsAreEdited(t *testing.T, w *dealWorld) {
 func ownersAreSet(t *testing.T, w *dealWorld) {
 	body := w.page(t, w.director, "/settings/field-owners")
 	has(t, body, "Ours wins", "Ask (default)", "The newest wins", "the default")
-	lacks(t, w.page(t, w.director, "/settings/field-owners"), "<select")
+	lacks(t, w.page(t, w.abdm, "/settings/field-owners"), "<select")
 	form := url.Values{"version": {"0"}, "aws-" + stepsPath: {"newest"}, "aws-Project.Title": {"ask"}}
-	if status, _, _ := w.post(t, w.director, "/settings/field-owners", form); status != http.StatusForbidden {
+	if status, _, _ := w.post(t, w.abdm, "/settings/field-owners", form); status != http.StatusForbidden {
 		t.Errorf("not a Director: %d", status)
 	}
 	if status, _, _ := w.post(t, w.director, "/settings/field-owners", form); status != http.StatusSeeOther {
