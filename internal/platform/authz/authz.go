@@ -107,6 +107,8 @@ const (
 	ActionMarkJoint      Action = "mark_joint"      // say that an opportunity is joint, or is not
 	ActionRegister       Action = "register"        // check, register and resubmit an opportunity
 	ActionUpdate         Action = "update"          // change a registered opportunity in the portal, settle a conflict
+	ActionAcceptInvitation   Action = "accept_invitation" // take a deal or lead that a partner offers
+	ActionRejectInvitation   Action = "reject_invitation" // refuse one
 	ActionRetryJob       Action = "retry_job"       // retry or cancel a job
 	ActionSaveView       Action = "save_view"       // keep a view of a list
 	ActionChangeSettings Action = "change_settings" // change the rules of the team
@@ -215,6 +217,10 @@ func Words(a Action) string {
 		return "register an opportunity"
 	case ActionUpdate:
 		return "change an opportunity in the partner's portal"
+	case ActionAcceptInvitation:
+		return "accept an invitation of a partner"
+	case ActionRejectInvitation:
+		return "reject an invitation of a partner"
 	case ActionRetryJob:
 		return "retry or cancel a job"
 	case ActionSaveView:

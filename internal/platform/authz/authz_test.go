@@ -9,7 +9,7 @@ import (
 
 func TestWhoMayDoWhat(t *testing.T) {
 	t.Parallel()
-	team := []Action{ActionReadOperations, ActionSync, ActionMarkJoint, ActionRegister, ActionUpdate, ActionRetryJob}
+	team := []Action{ActionReadOperations, ActionSync, ActionMarkJoint, ActionRegister, ActionUpdate, ActionAcceptInvitation, ActionRejectInvitation, ActionRetryJob}
 	everyone := []Action{ActionRead, ActionSaveView, ActionOwnToken}
 	lead := []Action{ActionChangeSettings, ActionManagePeople}
 	allowed := map[Level][]Action{
