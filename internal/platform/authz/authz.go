@@ -101,19 +101,19 @@ type Action string
 // The actions. Each is also the scope a token needs, but for ActionRead, which
 // needs "read", and the rest, which need "write" or "admin".
 const (
-	ActionRead           Action = "read"            // see accounts, opportunities, registrations, activities
-	ActionReadOperations Action = "read_operations" // see connections and jobs
-	ActionSync           Action = "sync"            // start a sync run
-	ActionMarkJoint      Action = "mark_joint"      // say that an opportunity is joint, or is not
-	ActionRegister       Action = "register"        // check, register and resubmit an opportunity
-	ActionUpdate         Action = "update"          // change a registered opportunity in the portal, settle a conflict
-	ActionAcceptInvitation   Action = "accept_invitation" // take a deal or lead that a partner offers
-	ActionRejectInvitation   Action = "reject_invitation" // refuse one
-	ActionRetryJob       Action = "retry_job"       // retry or cancel a job
-	ActionSaveView       Action = "save_view"       // keep a view of a list
-	ActionChangeSettings Action = "change_settings" // change the rules of the team
-	ActionManagePeople   Action = "manage_people"   // make users, set levels
-	ActionOwnToken       Action = "own_token"       // make and revoke one's own API tokens
+	ActionRead             Action = "read"              // see accounts, opportunities, registrations, activities
+	ActionReadOperations   Action = "read_operations"   // see connections and jobs
+	ActionSync             Action = "sync"              // start a sync run
+	ActionMarkJoint        Action = "mark_joint"        // say that an opportunity is joint, or is not
+	ActionRegister         Action = "register"          // check, register and resubmit an opportunity
+	ActionUpdate           Action = "update"            // change a registered opportunity in the portal, settle a conflict
+	ActionAcceptInvitation Action = "accept_invitation" // take a deal or lead that a partner offers
+	ActionRejectInvitation Action = "reject_invitation" // refuse one
+	ActionRetryJob         Action = "retry_job"         // retry or cancel a job
+	ActionSaveView         Action = "save_view"         // keep a view of a list
+	ActionChangeSettings   Action = "change_settings"   // change the rules of the team
+	ActionManagePeople     Action = "manage_people"     // make users, set levels
+	ActionOwnToken         Action = "own_token"         // make and revoke one's own API tokens
 )
 
 // Scope gives the token scope the action needs: "read", "write" or "admin".
