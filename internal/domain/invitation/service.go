@@ -22,9 +22,6 @@ type Pace struct {
 	Max   time.Duration
 }
 
-// DefaultPace is for a real portal.
-var DefaultPace = Pace{Task: 2 * time.Second, Retry: 5 * time.Second, Max: 15 * time.Minute}
-
 // Service is the use cases of invitations. The hooks must be set before use.
 type Service struct {
 	db            *db.DB
