@@ -17,6 +17,8 @@ import (
 var bodies = map[string]string{
 	"mark-joint":            `{"joint":true,"reason":"because"}`,
 	"register-opportunity":  `{"cloud":"aws"}`,
+	"reject-invitation":     `{"reason":"Other"}`,
+	"link-invitation":       `{"opportunity_id":"opp_x"}`,
 	"choose-solutions":      `{"solutions":[]}`,
 	"save-view":             `{"name":"x","query":""}`,
 	"preview-joint-rule":    `{"clouds":{}}`,

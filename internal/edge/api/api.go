@@ -64,6 +64,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerAccounts()
 	s.registerOpportunities()
 	s.registerRegistrations()
+	s.registerInvitations()
 	s.registerWork()
 	s.registerMachinery()
 	s.registerViews()
@@ -128,6 +129,7 @@ func tags() []*huma.Tag {
 		{Name: "Accounts", Description: "The companies of Salesforce."},
 		{Name: "Opportunities", Description: "The deals of Salesforce, and which of them are joint."},
 		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
+		{Name: "Invitations", Description: "Deals and leads that partners offer us."},
 		{Name: "Views", Description: "Saved views of lists."},
 		{Name: "Settings", Description: "The rules of the team."},
 		{Name: "Team", Description: "People, users and tokens."},

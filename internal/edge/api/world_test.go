@@ -35,6 +35,7 @@ type world struct {
 	app    *app.App
 	url    string
 	logged *logBook
+	aws    string // the sandbox of Partner Central
 
 	solution string // the default one at AWS
 
@@ -73,7 +74,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, fleet.Close()) }()
-	w := &world{logged: &logBook{}}
+	w := &world{logged: &logBook{}, aws: fleet.Services.AWS.URL}
 	sf, portal := fleet.Services.Salesforce, fleet.Services.AWS
 	w.app, err = app.New(ctx, app.Config{
 		DataDir: dir, Listen: "127.0.0.1:0", Role: "all", Workers: 8, SyncEvery: time.Hour, Version: "test",
