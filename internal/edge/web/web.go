@@ -63,6 +63,7 @@ func New(a *app.App) *Web {
 	w.routesOpportunities()
 	w.routesOpportunity()
 	w.routesRegistrations()
+	w.routesInvitations()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()

@@ -14,6 +14,7 @@ const (
 	AreaToday         Area = "today"
 	AreaOpportunities Area = "opportunities"
 	AreaRegistrations Area = "registrations"
+	AreaInvitations   Area = "invitations"
 	AreaConnections   Area = "connections"
 	AreaJobs          Area = "jobs"
 	AreaSettings      Area = "settings"
@@ -50,6 +51,7 @@ func DefaultNav() []NavItem {
 		{Area: AreaToday, Label: "Today", Href: "/", Icon: IconToday, Go: "t", Narrow: true},
 		{Area: AreaOpportunities, Label: "Opportunities", Href: "/opportunities", Icon: IconDeal, Go: "o", Narrow: true, Short: "Deals"},
 		{Area: AreaRegistrations, Label: "Registrations", Href: "/registrations", Icon: IconRegister, Go: "r", Narrow: true, Short: "Portals"},
+		{Area: AreaInvitations, Label: "Invitations", Href: "/invitations", Icon: IconInbox, Go: "i"},
 		{Area: AreaConnections, Label: "Connections", Href: "/connections", Icon: IconPlug, Go: "c"},
 		{Area: AreaJobs, Label: "Jobs", Href: "/jobs", Icon: IconJobs, Go: "j", Narrow: true},
 		{Area: AreaSettings, Label: "Settings", Href: "/settings", Icon: IconSettings, Go: "s"},
