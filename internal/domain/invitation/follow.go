@@ -35,6 +35,7 @@ func (s *Service) Follow(ctx context.Context, c cloud.Cloud, full bool) (int, er
 	if !ok {
 		return 0, nil
 	}
+	begun := s.clock.Now()
 	changed := 0
 	listed := map[string]bool{}
 	for row, err := range p.List(ctx, !full) {
@@ -78,7 +79,31 @@ func (s *Service) Follow(ctx context.Context, c cloud.Cloud, full bool) (int, er
 		}
 		changed += n
 	}
-	return changed, nil
+	return changed, s.db.InTx(ctx, s.clock, func(tx *db.Tx) error { return looked(ctx, tx, c, begun.Add(-lookMargin)) })
+}
+
+// lookMargin is how long before a look an event may have been stored that the look
+// did not see.
+const lookMargin = time.Second
+
+// Overdue lists the clouds of which an event was heard since the last look began:
+// its own look was not planned, because one was running at that moment.
+func (s *Service) Overdue(ctx context.Context) ([]cloud.Cloud, error) {
+	var out []cloud.Cloud
+	for _, c := range s.Clouds() {
+		at, err := lookedAt(ctx, s.db, c)
+		if err != nil {
+			return nil, err
+		}
+		heard, err := heardSince(ctx, s.db, c, at)
+		if err != nil {
+			return nil, err
+		}
+		if heard {
+			out = append(out, c)
+		}
+	}
+	return out, nil
 }
 
 // reread looks at an invitation that waits for us and that the portal no longer

@@ -302,6 +302,17 @@ func TestAnEventPlansOneLookHoweverOftenItComes(t *testing.T) {
 		if looks != 1 {
 			t.Fatal(looks)
 		}
+		// What was heard while a look ran is looked at by the sweep, once.
+		for _, want := range []int{1, 0} {
+			late, err := f.Overdue(f.ctx)
+			if err != nil || len(late) != want {
+				t.Fatal(late, err)
+			}
+			f.clock.Advance(2 * lookMargin)
+			if _, err := f.Follow(f.ctx, cloud.AWS, false); err != nil {
+				t.Fatal(err)
+			}
+		}
 	})
 }
 

@@ -85,3 +85,23 @@ func insertEvent(ctx context.Context, tx *db.Tx, e *Event) error {
 func eventsOf(ctx context.Context, q db.Queryer, id string) ([]Event, error) {
 	return db.Select[Event](ctx, q, `SELECT * FROM invitation_event WHERE invitation_id = ? ORDER BY id DESC LIMIT 200`, id)
 }
+
+// looked keeps when the last look at a cloud's list began.
+func looked(ctx context.Context, tx *db.Tx, c cloud.Cloud, begun time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO invitation_watch (cloud, looked_at) VALUES (?, ?) ON CONFLICT (cloud) DO UPDATE SET looked_at = excluded.looked_at`, c, begun)
+	return err
+}
+
+// lookedAt gives when the last look began; long ago when there was none.
+func lookedAt(ctx context.Context, q db.Queryer, c cloud.Cloud) (time.Time, error) {
+	at, err := db.Get[time.Time](ctx, q, `SELECT looked_at FROM invitation_watch WHERE cloud = ?`, c)
+	if problem.Is(err, problem.KindNotFound) {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	return at, err
+}
+
+func heardSince(ctx context.Context, q db.Queryer, c cloud.Cloud, since time.Time) (bool, error) {
+	n, err := db.Get[int64](ctx, q, `SELECT count(*) FROM portal_event WHERE received_at >= ? AND cloud = ? AND kind LIKE 'Engagement Invitation%'`, since, c)
+	return n > 0, err
+}

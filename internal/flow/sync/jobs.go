@@ -257,6 +257,15 @@ func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
 			return err
 		}
 	}
+	overdue, err := s.Invitations.Overdue(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range overdue {
+		if _, _, err := client.InsertNow(ctx, InvitationsArgs{Cloud: c}, anyOnce); err != nil {
+			return err
+		}
+	}
 	if err := s.ReportUsage(ctx); err != nil {
 		return err
 	}

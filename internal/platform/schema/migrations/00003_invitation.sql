@@ -65,5 +65,10 @@ CREATE INDEX invitation_event_invitation ON invitation_event (invitation_id, id)
 -- A warning is given once, whoever tries.
 CREATE UNIQUE INDEX invitation_event_warning ON invitation_event (invitation_id, kind) WHERE kind IN ('expires_7', 'expires_3', 'expires_1');
 
+CREATE TABLE invitation_watch (
+  cloud text PRIMARY KEY,
+  looked_at timestamptz NOT NULL
+);
+
 -- +goose Down
 SELECT 1;
