@@ -212,7 +212,10 @@ func fleet(t *testing.T, opt sandbox.Options) *sandbox.Fleet {
 	if opt.Demo.Accounts == 0 {
 		opt.Demo = demo.Options{Seed: 1, Accounts: 40, Opportunities: 130}
 	}
-	opt.AutoReview, opt.ReviewDelay, opt.TaskDelay, opt.Quotas = true, 400*time.Millisecond, 50*time.Millisecond, aws.Quotas{Off: true}
+	if opt.TaskDelay == 0 {
+		opt.TaskDelay = 50 * time.Millisecond
+	}
+	opt.AutoReview, opt.ReviewDelay, opt.Quotas = true, 400*time.Millisecond, aws.Quotas{Off: true}
 	f, err := sandbox.Start(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)

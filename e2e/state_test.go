@@ -21,8 +21,9 @@ import (
 
 // awsOpportunity is a record of the AWS sandbox, its own side too.
 type awsOpportunity struct {
-	ID  string `json:"id"`
-	Doc struct {
+	ID     string `json:"id"`
+	Origin string `json:"origin"`
+	Doc    struct {
 		PartnerOpportunityIdentifier string
 		LifeCycle                    struct{ Stage string }
 	} `json:"doc"`

@@ -26,6 +26,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/coverage"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
@@ -56,6 +57,7 @@ type App struct {
 	Registrations *registration.Service
 	Activities    *activity.Service
 	Approvals     *approval.Service
+	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
 	Workspace     *workspace.Service
@@ -180,6 +182,9 @@ func (a *App) every() sync.Every {
 	if e.Changes == 0 {
 		e.Changes = 2 * time.Minute
 	}
+	if e.Invitations == 0 {
+		e.Invitations = 3 * time.Minute
+	}
 	if e.Full == 0 {
 		e.Full = 24 * time.Hour
 	}
@@ -228,6 +233,7 @@ func (a *App) connect() error {
 		a.Salesforce, a.Sync.CRM, a.Sync.Background = client, salesforce.NewCRM(client, s.Currency), salesforce.Background
 	}
 	var portals []registration.Portal
+	var inboxes []invitation.Portal
 	if w := cfg.AWS; w.AccessKeyID != "" {
 		client, err := aws.New(aws.Config{
 			Endpoint: w.Endpoint, Region: w.Region, AccessKeyID: w.AccessKeyID, SecretAccessKey: w.SecretAccessKey, SessionToken: w.SessionToken,
@@ -239,13 +245,15 @@ func (a *App) connect() error {
 		}
 		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase}, salesforce.FieldName)
 		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
+		inboxes = append(inboxes, aws.NewInbox(client))
 	}
 	pace := cfg.Pace
 	if pace == (registration.Pace{}) {
 		pace = registration.DefaultPace
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
-	a.Sync.Registrations = a.Registrations
+	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
+	a.Sync.Registrations, a.Sync.Invitations = a.Registrations, a.Invitations
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
 	return nil
 }

@@ -60,6 +60,7 @@ type AWSConfig struct {
 	SessionToken    string  `name:"session-token" help:"Session token, for temporary credentials." env:"SESSION_TOKEN"`
 	Company         string  `help:"Our company's name, as the customer's expected spend names it." default:"Us" env:"COMPANY"`
 	UseCase         string  `name:"use-case" help:"Customer use case of our product, in AWS's words." default:"Web development & DevOps" env:"USE_CASE"`
+	WebhookKey      string  `name:"webhook-key" help:"Key that an EventBridge API destination sends with AWS's events to /hooks/aws. Empty: there is no such address." env:"WEBHOOK_KEY"`
 	WritesPerSecond float64 `name:"writes-per-second" help:"Write quota of the account." default:"1" env:"WRITES_PER_SECOND"`
 	ReadsPerSecond  float64 `name:"reads-per-second" help:"Read quota of the account." default:"10" env:"READS_PER_SECOND"`
 }
@@ -89,8 +90,14 @@ func (c *Config) Validate() error {
 	if a := c.AWS; a.AccessKeyID != "" && a.SecretAccessKey == "" {
 		bad.Add("aws-secret-access-key", "required", "An access key id needs its secret access key")
 	}
+	if k := c.AWS.WebhookKey; k != "" && len(k) < minWebhookKey {
+		bad.Add("aws-webhook-key", "too_short", fmt.Sprintf("Use a key of at least %d characters: whoever knows it can make Tandem look at Partner Central", minWebhookKey))
+	}
 	return bad.Err()
 }
+
+// minWebhookKey is how long the key of the webhook is at least.
+const minWebhookKey = 16
 
 func (c *Config) database() string {
 	if c.Database != "" {

@@ -12,6 +12,7 @@ var domainOrder = []string{
 	"registration",
 	"activity",
 	"approval",
+	"invitation",
 	"offer",
 	"connection",
 	"view",

@@ -239,6 +239,17 @@ func (s *Service) MarkJointTx(ctx context.Context, tx *db.Tx, opportunityID stri
 	return s.Changed(ctx, tx, []Opportunity{o})
 }
 
+// MarkLinked stores that an opportunity is joint with a cloud because a record of
+// the cloud's portal was linked with it, unless it is joint already. by is who
+// linked it.
+func MarkLinked(ctx context.Context, tx *db.Tx, opportunityID string, c cloud.Cloud, why, by string) error {
+	standing, err := JointOf(ctx, tx, []string{opportunityID})
+	if err != nil || isJoint(standing[opportunityID], c) {
+		return err
+	}
+	return saveJoint(ctx, tx, []Joint{{OpportunityID: opportunityID, Cloud: c, Joint: true, Source: SourcePerson, Why: why, DecidedBy: by, DecidedAt: tx.Now()}})
+}
+
 type decision struct {
 	after  []Joint
 	save   []Joint

@@ -61,15 +61,21 @@ const keepEvents = 7 * 24 * time.Hour
 func (s *Service) Heard(ctx context.Context, c cloud.Cloud, e PortalEvent) (fresh bool, err error) {
 	err = s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		var err error
-		if fresh, err = firstSeen(ctx, tx, c, e); err != nil || !fresh {
-			return err
-		}
-		if err := forgetEvents(ctx, tx, tx.Now().Add(-keepEvents)); err != nil {
+		if fresh, err = FirstHeard(ctx, tx, c, e); err != nil || !fresh {
 			return err
 		}
 		return s.Look(ctx, tx, c)
 	})
 	return fresh, err
+}
+
+// FirstHeard keeps a portal's event, and reports whether it was not heard before.
+func FirstHeard(ctx context.Context, tx *db.Tx, c cloud.Cloud, e PortalEvent) (bool, error) {
+	fresh, err := firstSeen(ctx, tx, c, e)
+	if err != nil || !fresh {
+		return false, err
+	}
+	return true, forgetEvents(ctx, tx, tx.Now().Add(-keepEvents))
 }
 
 // lookBack is how far before its mark a look begins: what a portal lists can lag.

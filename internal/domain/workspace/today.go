@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/money"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
@@ -33,6 +34,8 @@ const (
 	ItemWaiting    ItemKind = "waiting"         // the partner has not answered for long: ask
 	ItemApproval   ItemKind = "approval"        // somebody asks for approval: decide
 	ItemAsked      ItemKind = "asked"           // one's own request waits, or was decided on: take note
+	ItemInvitation ItemKind = "invitation"      // a partner offers a deal or a lead: answer it, or try again
+	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
 // Item is one thing that needs a person. Request is set for the kinds approval and
@@ -51,7 +54,9 @@ type Item struct {
 	Amount         money.Amount       `json:"amount"`
 	CloseOn        date.Date          `json:"close_on"`
 	Since          time.Time          `json:"since"`
-	Urgency        int                `json:"urgency"` // higher is more urgent; see urgency
+	InvitationID   string             `json:"invitation_id"`
+	ExpiresAt      time.Time          `json:"expires_at"` // of an invitation that waits for an answer
+	Urgency        int                `json:"urgency"`    // higher is more urgent; see urgency
 	Request        *approval.Request  `json:"request,omitempty"`
 }
 
@@ -87,6 +92,17 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 		item := rows[i].item(now)
 		t.Counts[item.Kind]++
 		t.Items = append(t.Items, item)
+	}
+	if ownerCRMID == "" { // nobody owns an invitation
+		offers, err := invitation.NeedPerson(ctx, s.db, 2*TodayLimit)
+		if err != nil {
+			return Today{}, err
+		}
+		for i := range offers {
+			item := offerItem(&offers[i], now)
+			t.Counts[item.Kind]++
+			t.Items = append(t.Items, item)
+		}
 	}
 	if authz.Require(ctx, authz.ActionReadOperations) == nil {
 		sick, err := unhealthy(ctx, s.db)
@@ -302,6 +318,37 @@ func (r *needyRow) item(now time.Time) Item {
 	}
 	i.Urgency += urgency(date.Of(now), r.CloseOn)
 	return i
+}
+
+// offerItem says what an invitation asks for. The nearer its end, the more urgent:
+// what expires is lost.
+func offerItem(i *invitation.Invitation, now time.Time) Item {
+	out := Item{Kind: ItemInvitation, Name: i.Name(), AccountName: i.CustomerName, Cloud: i.Cloud, InvitationID: i.ID, Since: i.StateAt}
+	switch i.State {
+	case invitation.StateFailed:
+		out.Title, out.Reason, out.Urgency = i.Cloud.Portal()+" refused our answer", i.Error, 550
+	case invitation.StateAccepted:
+		out.Kind, out.Title, out.Urgency = ItemToLink, "Accepted: link it with an opportunity of Salesforce", 380
+		if i.Convertible() {
+			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or leave it", 150
+		}
+		out.Reason = i.Reason
+	default:
+		out.Since, out.ExpiresAt = i.SentAt, i.ExpiresAt
+		out.Title, out.Reason = fmt.Sprintf("%s from %s to answer", i.Kind.Label(), i.SenderName), i.Message
+		left := i.ExpiresAt.Sub(now)
+		switch {
+		case i.ExpiresAt.IsZero() || left > 7*24*time.Hour:
+			out.Urgency = 320
+		case left > 3*24*time.Hour:
+			out.Urgency = 430
+		case left > 24*time.Hour:
+			out.Urgency = 530
+		default:
+			out.Urgency = 700
+		}
+	}
+	return out
 }
 
 // urgency adds up to 90 points the nearer the close date is, and 95 when it is

@@ -37,6 +37,8 @@ var bodies = map[string]string{
 	"put-field-owners":        `{}`,
 	"put-fiscal-year":         `{"start_month":2}`,
 	"change-own-password":     `{"current_password":"x","new_password":"x"}`,
+	"reject-invitation":       `{"reason":"Other"}`,
+	"link-invitation":         `{"opportunity_id":"opp_x"}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

@@ -67,6 +67,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerRegistrations()
 	s.registerApprovals()
 	s.registerFields()
+	s.registerInvitations()
 	s.registerWork()
 	s.registerOversight()
 	s.registerMachinery()
@@ -135,6 +136,7 @@ func tags() []*huma.Tag {
 		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
 		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
+		{Name: "Invitations", Description: "Deals and leads that partners offer us."},
 		{Name: "Views", Description: "Saved views of lists."},
 		{Name: "Settings", Description: "The rules of the team."},
 		{Name: "Team", Description: "People, users and tokens."},

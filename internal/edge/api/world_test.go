@@ -35,6 +35,7 @@ type world struct {
 	app    *app.App
 	url    string
 	logged *logBook
+	aws    string // the sandbox of Partner Central
 
 	solution string // the default one at AWS
 	portal   string // the address of Partner Central's sandbox
@@ -74,7 +75,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, fleet.Close()) }()
-	w := &world{logged: &logBook{}}
+	w := &world{logged: &logBook{}, aws: fleet.Services.AWS.URL}
 	sf, portal := fleet.Services.Salesforce, fleet.Services.AWS
 	w.portal = portal.URL
 	w.app, err = app.New(ctx, app.Config{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/edge/server"
@@ -109,7 +111,39 @@ func (c *demoCmd) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := offerDeals(r.ctx, a, s.AWS.URL); err != nil {
+		log.WarnContext(r.ctx, "the demo goes on without invitations", "error", err)
+	}
 	return c.job(r, a, began)
+}
+
+// offerDeals lets AWS offer two deals and a lead, once: a folder that has seen any
+// gets no more.
+func offerDeals(ctx context.Context, a *app.App, portal string) error {
+	if err := a.Sync.FollowInvitations(ctx, cloud.AWS, true); err != nil {
+		return err
+	}
+	n, err := invitation.Count(ctx, a.DB, cloud.AWS)
+	if err != nil || n > 0 {
+		return err
+	}
+	for _, wish := range []string{`{"count":2}`, `{"kind":"lead"}`} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, portal+"/_control/refer", strings.NewReader(wish))
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		if err := res.Body.Close(); err != nil {
+			return err
+		}
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("the sandbox answers %s", res.Status)
+		}
+	}
+	return a.Sync.FollowInvitations(ctx, cloud.AWS, true)
 }
 
 // job runs the main job on a built app, and serves it unless once.

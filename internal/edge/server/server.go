@@ -28,6 +28,7 @@ func New(a *app.App) (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", health)
 	mux.HandleFunc("GET /readyz", ready(a))
 	mux.Handle("GET /metrics", metrics(a))
+	mux.Handle(api.HookPath, api.NewHook(a))
 	mux.Handle("/api/v1/", cross.Handler(pages.WithActor(rest)))
 	mux.Handle("/", cross.Handler(pages.WithActor(pages.Handler())))
 	return observe(a, mux), nil

@@ -226,6 +226,10 @@ func jobWords(kind string) string {
 		return "Write to Salesforce"
 	case (sync.AdvanceArgs{}).Kind():
 		return "Move a registration on"
+	case (sync.InvitationsArgs{}).Kind():
+		return "Look for invitations"
+	case (sync.InvitationArgs{}).Kind():
+		return "Move an invitation on"
 	case (sync.SweepArgs{}).Kind():
 		return "Look for what is due"
 	case (sync.RefreshArgs{}).Kind():

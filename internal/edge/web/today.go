@@ -36,6 +36,8 @@ var itemKinds = []struct {
 	{workspace.ItemApproval, "Approvals", "/approvals"},
 	{workspace.ItemAsked, "Your requests", "/approvals?box=mine"},
 	{workspace.ItemAction, "Partner asks", "/opportunities?state=action_required"},
+	{workspace.ItemInvitation, "Invitations", invitationsPath + "?show=answer"},
+	{workspace.ItemToLink, "To link", invitationsPath + "?show=accepted"},
 	{workspace.ItemFailed, "Refused", "/opportunities?state=failed"},
 	{workspace.ItemConflict, "Conflicts", "/conflicts"},
 	{workspace.ItemRefused, "Fields refused", ""},
@@ -181,6 +183,9 @@ func todayMore(kind workspace.ItemKind, owner string, shown, listed, total int) 
 		return "", ""
 	}
 	for _, k := range itemKinds {
+		if k.kind == kind && strings.HasPrefix(k.rest, invitationsPath) {
+			return "See all " + ui.Count(int64(total)) + " in the list of invitations", k.rest
+		}
 		if k.kind == kind && (k.kind == workspace.ItemApproval || k.kind == workspace.ItemAsked) {
 			return "See all of them", k.rest
 		}
@@ -282,6 +287,9 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	if i.AccountName != "" && !namesAccount(i.Name, i.AccountName) {
 		out.Title = i.AccountName + " · " + i.Name
 	}
+	if i.InvitationID != "" {
+		return offerWork(out, i)
+	}
 	out.Href = "/opportunities/" + url.PathEscape(i.OpportunityID)
 	if !i.CloseOn.IsZero() {
 		out.Due = i.CloseOn.Time()
@@ -304,6 +312,23 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "See the record", Href: at}
 	default:
 		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "See the review", Href: at}
+	}
+	return out
+}
+
+// offerWork puts an invitation into words.
+func offerWork(out ui.WorkItem, i workspace.Item) ui.WorkItem {
+	out.Href, out.Due = invitationPath(i.InvitationID), i.ExpiresAt
+	switch {
+	case i.Kind == workspace.ItemToLink:
+		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Choose the opportunity", Href: out.Href + "#link"}
+	case i.ExpiresAt.IsZero():
+		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: out.Href}
+	default:
+		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Answer it", Href: out.Href + "#answer"}
+		if i.Urgency >= 530 {
+			out.Tone = ui.ToneDanger
+		}
 	}
 	return out
 }

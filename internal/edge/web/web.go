@@ -69,6 +69,7 @@ func New(a *app.App) *Web {
 	w.routesAttention()
 	w.routesConflicts()
 	w.routesFields()
+	w.routesInvitations()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()

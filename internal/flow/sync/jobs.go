@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -36,6 +37,16 @@ type (
 		Cloud cloud.Cloud `json:"cloud" river:"unique"`
 		Full  bool        `json:"full" river:"unique"`
 	}
+	// InvitationsArgs is the job that reads what a cloud's portal offers us; Full
+	// reads what was answered, too.
+	InvitationsArgs struct {
+		Cloud cloud.Cloud `json:"cloud" river:"unique"`
+		Full  bool        `json:"full" river:"unique"`
+	}
+	// InvitationArgs is the job that moves one invitation on.
+	InvitationArgs struct {
+		InvitationID string `json:"invitation_id" river:"unique"`
+	}
 	// SweepArgs is the job that finds what is due and lost its own job.
 	SweepArgs struct{}
 	// RefreshArgs is the job that asks the portals for health and solutions.
@@ -58,6 +69,12 @@ func (UrgentArgs) Kind() string { return "registration_urgent" }
 
 // Kind names the job.
 func (ChangesArgs) Kind() string { return "portal_changes" }
+
+// Kind names the job.
+func (InvitationsArgs) Kind() string { return "portal_invitations" }
+
+// Kind names the job.
+func (InvitationArgs) Kind() string { return "invitation_advance" }
 
 // Kind names the job.
 func (SweepArgs) Kind() string { return "registration_sweep" }
@@ -97,6 +114,9 @@ type Every struct {
 	// of it is.
 	Changes time.Duration
 	Full    time.Duration
+	// Invitations is how often it is asked what a partner offers us; Full is how
+	// often the answered ones are, too.
+	Invitations time.Duration
 	// PutOff is the longest that a job is put off when an outside system asks for
 	// patience; zero is as long as it asks.
 	PutOff time.Duration
@@ -125,6 +145,12 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	jobs.Add(r, time.Hour, func(ctx context.Context, a ChangesArgs) error {
 		return every.patience(s.FollowChanges(ctx, a.Cloud, a.Full))
 	})
+	jobs.Add(r, time.Hour, func(ctx context.Context, a InvitationsArgs) error {
+		return every.patience(s.FollowInvitations(ctx, a.Cloud, a.Full))
+	})
+	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a InvitationArgs) error {
+		return s.AdvanceInvitation(registration.WithUrgent(ctx), a.InvitationID)
+	})
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
@@ -136,6 +162,12 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 		for full, pause := range map[bool]time.Duration{false: every.Changes, true: every.Full} {
 			args := ChangesArgs{Cloud: p.Cloud(), Full: full}
 			periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(pause), func() (river.JobArgs, *river.InsertOpts) { return args, anyOnce }, nil))
+		}
+	}
+	for _, c := range s.Invitations.Clouds() {
+		for full, pause := range map[bool]time.Duration{false: every.Invitations, true: every.Full} {
+			args := InvitationsArgs{Cloud: c, Full: full}
+			periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(pause), func() (river.JobArgs, *river.InsertOpts) { return args, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}))
 		}
 	}
 	if s.CRM != nil {
@@ -171,6 +203,12 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	s.Registrations.Wake, s.Registrations.Write, s.Activities.Write = wake, write, write
 	s.Registrations.Look = func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error {
 		return client().Insert(ctx, tx, ChangesArgs{Cloud: c}, anyOnce)
+	}
+	s.Invitations.Look = func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error {
+		return client().Insert(ctx, tx, InvitationsArgs{Cloud: c}, anyOnce)
+	}
+	s.Invitations.Wake = func(ctx context.Context, tx *db.Tx, invitationID string) error {
+		return client().Insert(ctx, tx, InvitationArgs{InvitationID: invitationID}, urgent)
 	}
 	s.Registrations.Happened = s.Activities.OnRegistration
 	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
@@ -233,6 +271,24 @@ func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
 	}
 	for _, id := range ids {
 		if _, _, err := client.InsertNow(ctx, AdvanceArgs{RegistrationID: id}, anyOnce); err != nil {
+			return err
+		}
+	}
+	offers, err := invitation.DueIDs(ctx, s.DB, s.Invitations.Clouds(), s.Clock.Now(), sweepBatch)
+	if err != nil {
+		return err
+	}
+	for _, id := range offers {
+		if _, _, err := client.InsertNow(ctx, InvitationArgs{InvitationID: id}, urgent); err != nil {
+			return err
+		}
+	}
+	overdue, err := s.Invitations.Overdue(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range overdue {
+		if _, _, err := client.InsertNow(ctx, InvitationsArgs{Cloud: c}, anyOnce); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
@@ -73,6 +74,9 @@ const LastStep = "Opportunity"
 // TopicSync is the topic of Progress news.
 const TopicSync = "sync"
 
+// TopicInvitations is the topic of news about invitations.
+const TopicInvitations = "invitations"
+
 // overlap is how far behind the high-water mark each read begins: a transaction
 // that began earlier can become visible later (salesforce-gitlab.md §1.4).
 const overlap = 5 * time.Minute
@@ -100,6 +104,7 @@ type Service struct {
 	Opportunities *opportunity.Service
 	Registrations *registration.Service
 	Activities    *activity.Service
+	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
 
@@ -290,4 +295,21 @@ func (s *Service) FollowChanges(ctx context.Context, c cloud.Cloud, full bool) e
 		s.Log.InfoContext(ctx, "the portal's records and ours differ", "cloud", c, "missing", len(rep.Missing), "unknown", len(rep.Unknown), "duplicates", len(rep.Duplicates))
 	}
 	return nil
+}
+
+// FollowInvitations reads what a cloud's portal offers us, and tells those who
+// watch when something is new.
+func (s *Service) FollowInvitations(ctx context.Context, c cloud.Cloud, full bool) error {
+	n, err := s.Invitations.Follow(ctx, c, full)
+	if n > 0 {
+		s.Hub.Publish(notify.News{Topic: TopicInvitations})
+	}
+	return err
+}
+
+// AdvanceInvitation moves one invitation on and tells those who watch.
+func (s *Service) AdvanceInvitation(ctx context.Context, invitationID string) error {
+	err := s.Invitations.Advance(ctx, invitationID)
+	s.Hub.Publish(notify.News{Topic: TopicInvitations, Data: map[string]string{"id": invitationID}})
+	return err
 }

@@ -13,6 +13,7 @@ const (
 	IconToday       IconName = "today"
 	IconDeal        IconName = "deal"
 	IconRegister    IconName = "register"
+	IconInbox       IconName = "inbox"
 	IconPlug        IconName = "plug"
 	IconJobs        IconName = "jobs"
 	IconSettings    IconName = "settings"
@@ -67,6 +68,7 @@ var iconPaths = map[IconName]string{
 	IconToday:       `<rect x="2.5" y="3.5" width="11" height="10" rx="2"/><path d="M5.5 2v3M10.5 2v3M2.5 7h11M6 10.2l1.5 1.4 2.6-2.7"/>`,
 	IconDeal:        `<path d="M2.5 5.5h11v7a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1zM5.5 5.5v-2a1 1 0 0 1 1-1h3a1 1 0 0 1 1 1v2M2.5 9h11"/>`,
 	IconRegister:    `<path d="M9 2H4.5a1 1 0 0 0-1 1v10a1 1 0 0 0 1 1h7a1 1 0 0 0 1-1V5.5zM9 2v3.5h3.5M6 10l1.5 1.5L10.300 8.600"/>`,
+	IconInbox:       `<path d="M2.500 9 4.300 3.700a1 1 0 0 1 1-.7h5.400a1 1 0 0 1 1 .7L13.500 9v3.500a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1zM2.500 9h3.200a2.300 2.300 0 0 0 4.600 0h3.200"/>`,
 	IconPlug:        `<path d="M5.500 2v3.500M10.500 2v3.500M3.500 5.500h9V8a4.500 4.500 0 0 1-9 0zM8 12.500V14.500"/>`,
 	IconJobs:        `<path d="M2.500 4h11M2.500 8h7M2.500 12h4.500M11 10.500l3 2-3 2z"/>`,
 	IconSettings:    `<path d="M2 4.500h6M12 4.500h2M2 11.500h2M8 11.500h6"/><circle cx="10" cy="4.500" r="1.800"/><circle cx="6" cy="11.500" r="1.800"/>`,

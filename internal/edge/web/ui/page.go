@@ -18,6 +18,7 @@ const (
 	AreaCoverage      Area = "coverage"
 	AreaAttention     Area = "attention"
 	AreaConflicts     Area = "conflicts"
+	AreaInvitations   Area = "invitations"
 	AreaConnections   Area = "connections"
 	AreaJobs          Area = "jobs"
 	AreaSettings      Area = "settings"
@@ -58,6 +59,7 @@ func DefaultNav() []NavItem {
 		{Area: AreaCoverage, Label: "Coverage", Href: "/coverage", Icon: IconColumns, Go: "v"},
 		{Area: AreaAttention, Label: "Needs attention", Href: "/attention", Icon: IconWarn, Go: "n"},
 		{Area: AreaConflicts, Label: "Conflicts", Href: "/conflicts", Icon: IconDiffer, Go: "x"},
+		{Area: AreaInvitations, Label: "Invitations", Href: "/invitations", Icon: IconInbox, Go: "i"},
 		{Area: AreaConnections, Label: "Connections", Href: "/connections", Icon: IconPlug, Go: "c"},
 		{Area: AreaJobs, Label: "Jobs", Href: "/jobs", Icon: IconJobs, Go: "j", Narrow: true},
 		{Area: AreaSettings, Label: "Settings", Href: "/settings", Icon: IconSettings, Go: "s"},

@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/tandem-cosell/tandem/sandbox"
+	"github.com/tandem-cosell/tandem/sandbox/demo"
+)
+
+const hookKey = "a key for the tests only"
+
+// offers is a served Tandem with a Partner Central that sends its events to it.
+type offers struct {
+	t        *testing.T
+	services sandbox.Services
+	dir      string
+	password string
+	p        *process
+	base     string
+}
+
+func newOffers(t *testing.T) *offers {
+	t.Helper()
+	o := &offers{t: t, dir: t.TempDir(), services: fleet(t, sandbox.Options{TaskDelay: 700 * time.Millisecond, Demo: demo.Options{Seed: 3, Accounts: 40, Opportunities: 130}}).Services}
+	o.password = user(t, "ada@example.com", "abdm", "--data-dir", o.dir)
+	o.start()
+	return o
+}
+
+// start starts the program and has the events sent to its address.
+func (o *offers) start() {
+	o.t.Helper()
+	o.p, o.base = serve(o.t, command{args: []string{"serve", "--data-dir", o.dir}, env: append(connected(o.services), "TANDEM_AWS_WEBHOOK_KEY="+hookKey)})
+	control(o.t, o.services.AWS.URL, "webhook", fmt.Sprintf(`{"url":%q,"api_key":%q,"duplicate":0.3,"reorder":0.2,"replay":true,"seed":1}`, o.base+"/hooks/aws", hookKey))
+}
+
+func (o *offers) visitor() *visitor {
+	o.t.Helper()
+	v := visit(o.t, o.base)
+	if x := v.signIn("ada@example.com", o.password); x.StatusCode != http.StatusSeeOther {
+		o.t.Fatalf("sign-in: %d", x.StatusCode)
+	}
+	return v
+}
+
+var (
+	offerLink    = regexp.MustCompile(`href="(/invitations/inv_[0-9a-z]+)"`)
+	offerVersion = regexp.MustCompile(`name="version" value="([0-9]+)"`)
+)
+
+// offered waits until the list shows a customer, and gives the address of the offer.
+func (o *offers) offered(v *visitor, customer string) string {
+	o.t.Helper()
+	var path string
+	eventually(o.t, 30*time.Second, "the offer for "+customer, func() error {
+		list := v.get("/invitations?show=answer").text
+		for _, m := range offerLink.FindAllStringSubmatch(list, -1) {
+			if x := v.get(m[1]); strings.Contains(x.text, customer) {
+				path = m[1]
+				return nil
+			}
+		}
+		return fmt.Errorf("not listed")
+	})
+	return path
+}
+
+// referred counts the opportunities that AWS brought.
+func (o *offers) referred() int {
+	o.t.Helper()
+	n := 0
+	for _, r := range portal(o.t, o.services) {
+		if strings.Contains(r.Origin, "AWS") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestAReferralIsAcceptedAndLinkedAndAnotherRejectedInTheBrowser(t *testing.T) {
+	t.Parallel()
+	o := newOffers(t)
+	for _, customer := range []string{"Ampersand Freight", "Bracket Pharma"} {
+		control(t, o.services.AWS.URL, "refer", fmt.Sprintf(`{"opportunity":{"Customer":{"Account":{"CompanyName":%q}}}}`, customer))
+	}
+	v := o.visitor()
+	take, leave := o.offered(v, "Ampersand Freight"), o.offered(v, "Bracket Pharma") // told by the events: the next poll is minutes away
+	// Reading needs no script.
+	if x := v.get(take); !strings.Contains(x.text, "Hidden until it is accepted") || !strings.Contains(x.text, "Customer contacts") || strings.Contains(x.text, "Sender contacts</dt>") {
+		t.Fatalf("the page of an offer: %s", x.text)
+	}
+	if x := v.get("/"); !strings.Contains(x.text, "Ampersand Freight") || !strings.Contains(x.text, "Answer it") {
+		t.Error("Today does not name the offer")
+	}
+
+	ctx := startBrowser(t)
+	open(ctx, t, o.base+"/sign-in?next=/invitations")
+	press(ctx, t, chromedp.SendKeys(chromedp.CSS("input[name=email]"), "ada@example.com"), chromedp.SendKeys(chromedp.CSS("input[name=password]"), o.password+"\r"))
+	arrived(ctx, t, `location.pathname === "/invitations"`)
+	picture(ctx, t, "invitations-list")
+	said := listen(ctx)
+	open(ctx, t, o.base+take)
+	picture(ctx, t, "invitation-pending")
+	press(ctx, t, chromedp.Click(chromedp.CSS("#accept button")))
+	arrived(ctx, t, `document.querySelector("#link-form, #link") !== null`)
+	arrived(ctx, t, `document.querySelector("#known").textContent.includes("Street") && document.querySelector("#hidden") === null`)
+	eventually(t, 60*time.Second, "Salesforce is read", func() error {
+		if x := v.get(take + "?q=a"); !strings.Contains(x.text, `name="opportunity"`) {
+			return fmt.Errorf("no opportunity is found")
+		}
+		return nil
+	})
+	open(ctx, t, o.base+take+"?q=a")
+	picture(ctx, t, "invitation-accepted")
+	press(ctx, t, chromedp.Click(chromedp.CSS("#link-form input[type=radio]")), chromedp.Click(chromedp.CSS("#link-form button")))
+	arrived(ctx, t, `document.querySelector("#linked a") !== null`)
+	press(ctx, t, chromedp.Click(chromedp.CSS("#linked a")))
+	arrived(ctx, t, `location.pathname.startsWith("/opportunities/")`)
+
+	open(ctx, t, o.base+leave)
+	press(ctx, t, chromedp.Click(chromedp.CSS("#answer summary")), chromedp.SetValue(chromedp.CSS("#reject select"), "Unable to support"), chromedp.Click(chromedp.CSS("#reject button")))
+	arrived(ctx, t, `document.querySelector("#answer") === null && document.querySelector(".record-header, #invitation").textContent.includes("Rejected")`)
+	picture(ctx, t, "invitation-rejected")
+	for _, m := range said() {
+		t.Errorf("console: %s", m)
+	}
+	if n := o.referred(); n != 1 {
+		t.Errorf("%d opportunities of AWS's", n)
+	}
+	if x := v.get("/invitations?show=linked"); !strings.Contains(x.text, "Ampersand Freight") {
+		t.Error("it is not in the list of linked ones")
+	}
+}
+
+func press(ctx context.Context, t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func picture(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	dir := os.Getenv(screenshotsEnv)
+	if dir == "" {
+		return
+	}
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), shot, 0o600)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Killed at whatever moment after a person accepted, and however often the form is
+// sent, AWS makes one opportunity.
+func TestAnAcceptanceThatIsKilledOrRepeatedMakesOneOpportunity(t *testing.T) {
+	t.Parallel()
+	o := newOffers(t)
+	for n, after := range []time.Duration{0, 30 * time.Millisecond, 400 * time.Millisecond} {
+		customer := fmt.Sprintf("Cornice Works %c", 'A'+n)
+		control(t, o.services.AWS.URL, "refer", fmt.Sprintf(`{"opportunity":{"Customer":{"Account":{"CompanyName":%q}}}}`, customer))
+		v := o.visitor()
+		path := o.offered(v, customer)
+		m := offerVersion.FindStringSubmatch(v.get(path).text)
+		if m == nil {
+			t.Fatal("the form has no version")
+		}
+		form := url.Values{"version": {m[1]}}
+		if x := v.do(http.MethodPost, path+"/accept", form); x.StatusCode != http.StatusSeeOther {
+			t.Fatalf("accept: %d %s", x.StatusCode, x.text)
+		}
+		if x := v.do(http.MethodPost, path+"/accept", form); x.StatusCode != http.StatusPreconditionFailed && x.StatusCode != http.StatusConflict {
+			t.Fatalf("accept again: %d", x.StatusCode)
+		}
+		time.Sleep(after)
+		o.p.kill()
+		o.start()
+		v = o.visitor()
+		eventually(t, 40*time.Second, customer+" is accepted", func() error {
+			if x := v.get(path); !strings.Contains(x.text, `id="link"`) {
+				return fmt.Errorf("not yet")
+			}
+			return nil
+		})
+		if got := o.referred(); got != n+1 {
+			t.Fatalf("killed after %s: %d opportunities for %d offers", after, got, n+1)
+		}
+	}
+}

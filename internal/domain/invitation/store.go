@@ -1,0 +1,107 @@
+package invitation
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+)
+
+// ByID gives one invitation.
+func ByID(ctx context.Context, q db.Queryer, id string) (Invitation, error) {
+	i, err := db.Get[Invitation](ctx, q, `SELECT * FROM invitation WHERE id = ?`, id)
+	if problem.Is(err, problem.KindNotFound) {
+		err = problem.NotFound("invitation", id)
+	}
+	return i, err
+}
+
+// ByRemoteIDs gives invitations by the ids that a portal gave them.
+func ByRemoteIDs(ctx context.Context, q db.Queryer, c cloud.Cloud, ids []string) (map[string]Invitation, error) {
+	rows, err := db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND remote_id IN (?)`, c, ids)
+	out := make(map[string]Invitation, len(rows))
+	for _, i := range rows {
+		out[i.RemoteID] = i
+	}
+	return out, err
+}
+
+// open gives what is pending, or waits after a refused answer, at a cloud.
+func open(ctx context.Context, q db.Queryer, c cloud.Cloud) ([]Invitation, error) {
+	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND state IN (?) AND failed_from <> 'converting' ORDER BY id`, c, []State{StatePending, StateFailed})
+}
+
+func page(ctx context.Context, q db.Queryer, states []State, after string, limit int) ([]Invitation, error) {
+	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE state IN (?) AND order_key > ? ORDER BY order_key LIMIT ?`, states, after, limit)
+}
+
+// StateCount is how many invitations are in a state.
+type StateCount struct {
+	State State `db:"state"`
+	Count int64 `db:"n"`
+}
+
+func counts(ctx context.Context, q db.Queryer) ([]StateCount, error) {
+	return db.Select[StateCount](ctx, q, `SELECT state, count(*) AS n FROM invitation GROUP BY state ORDER BY state`)
+}
+
+// NeedPerson gives the invitations that wait for a person, the most urgent first.
+func NeedPerson(ctx context.Context, q db.Queryer, limit int) ([]Invitation, error) {
+	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE state IN (?) ORDER BY order_key LIMIT ?`, []State{StatePending, StateFailed, StateAccepted}, limit)
+}
+
+// DueIDs gives the invitations the engine should look at by now, the longest due
+// first. Those of a cloud that is not among the given ones wait for its connection.
+func DueIDs(ctx context.Context, q db.Queryer, clouds []cloud.Cloud, now time.Time, limit int) ([]string, error) {
+	return db.Select[string](ctx, q, `SELECT id FROM invitation WHERE due_at <= ? AND cloud IN (?) ORDER BY due_at LIMIT ?`, now, clouds, limit)
+}
+
+// Count counts the invitations of a cloud.
+func Count(ctx context.Context, q db.Queryer, c cloud.Cloud) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM invitation WHERE cloud = ?`, c)
+}
+
+func insert(ctx context.Context, tx *db.Tx, i *Invitation) error {
+	i.Version, i.CreatedAt, i.UpdatedAt, i.OrderKey = 1, tx.Now(), tx.Now(), i.orderKey()
+	return db.Insert(ctx, tx, "invitation", i)
+}
+
+// update stores i if nobody changed the row since i was read.
+func update(ctx context.Context, tx *db.Tx, i *Invitation) error {
+	i.Version, i.UpdatedAt, i.OrderKey = i.Version+1, tx.Now(), i.orderKey()
+	err := db.Update(ctx, tx, "invitation", i, `id = ? AND version = ?`, i.ID, i.Version-1)
+	if problem.Is(err, problem.KindNotFound) {
+		err = problem.Precondition("invitation", i.ID)
+	}
+	return err
+}
+
+func insertEvent(ctx context.Context, tx *db.Tx, e *Event) error {
+	return db.Insert(ctx, tx, "invitation_event", e)
+}
+
+func eventsOf(ctx context.Context, q db.Queryer, id string) ([]Event, error) {
+	return db.Select[Event](ctx, q, `SELECT * FROM invitation_event WHERE invitation_id = ? ORDER BY id DESC LIMIT 200`, id)
+}
+
+// looked keeps when the last look at a cloud's list began.
+func looked(ctx context.Context, tx *db.Tx, c cloud.Cloud, begun time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO invitation_watch (cloud, looked_at) VALUES (?, ?) ON CONFLICT (cloud) DO UPDATE SET looked_at = excluded.looked_at`, c, begun)
+	return err
+}
+
+// lookedAt gives when the last look began; long ago when there was none.
+func lookedAt(ctx context.Context, q db.Queryer, c cloud.Cloud) (time.Time, error) {
+	at, err := db.Get[time.Time](ctx, q, `SELECT looked_at FROM invitation_watch WHERE cloud = ?`, c)
+	if problem.Is(err, problem.KindNotFound) {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	return at, err
+}
+
+func heardSince(ctx context.Context, q db.Queryer, c cloud.Cloud, since time.Time) (bool, error) {
+	n, err := db.Get[int64](ctx, q, `SELECT count(*) FROM portal_event WHERE received_at >= ? AND cloud = ? AND kind LIKE 'Engagement Invitation%'`, since, c)
+	return n > 0, err
+}

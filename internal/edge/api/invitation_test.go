@@ -1,0 +1,100 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/edge/api"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+)
+
+// offered lets AWS offer us a deal for a customer and gives it when Tandem has it.
+func (w *world) offered(t *testing.T, customer string) api.Invitation {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.aws+"/_control/refer", strings.NewReader(`{"opportunity":{"Customer":{"Account":{"CompanyName":"`+customer+`"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if err := w.app.Sync.FollowInvitations(authz.With(t.Context(), authz.System), cloud.AWS, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range into[items[api.Invitation]](t, w.get(t, "/invitations?limit=200&state=pending").want(t, http.StatusOK)).Items {
+		if i.CustomerName == customer {
+			return i
+		}
+	}
+	t.Fatalf("the offer for %s is not listed", customer)
+	return api.Invitation{}
+}
+
+func (w *world) invitation(t *testing.T, id, state string) api.InvitationDetail {
+	t.Helper()
+	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(30 * time.Millisecond) {
+		i := into[api.InvitationDetail](t, w.get(t, "/invitations/"+id).want(t, http.StatusOK))
+		if i.State == state && i.DueAt == nil {
+			return i
+		}
+	}
+	t.Fatalf("it does not become %s: %s", state, w.get(t, "/invitations/"+id).body)
+	return api.InvitationDetail{}
+}
+
+func TestAnInvitationIsAcceptedAndLinkedOnceAndARepeatIsTheSame(t *testing.T) {
+	t.Parallel()
+	i := shared.offered(t, "Ampersand Freight")
+	if i.State != "pending" || len(i.Hidden) == 0 || i.ExpiresAt == nil {
+		t.Fatalf("%+v", i)
+	}
+	path := "/invitations/" + i.ID
+	dry := into[api.InvitationAnswered](t, shared.do(t, call{method: http.MethodPost, path: path + "/accept?dry_run=true"}).want(t, http.StatusOK))
+	if !dry.DryRun || dry.Invitation.State != "pending" || dry.Invitation.Version != i.Version {
+		t.Fatalf("%+v", dry)
+	}
+	accept := call{method: http.MethodPost, path: path + "/accept", header: map[string]string{"Idempotency-Key": "accept " + i.ID, "If-Match": `"1-x"`}}
+	first := shared.do(t, accept).want(t, http.StatusAccepted)
+	again := shared.do(t, accept).want(t, http.StatusAccepted)
+	if again.header.Get("Idempotency-Replayed") != "true" || string(again.body) != string(first.body) {
+		t.Fatalf("the repeat: %s", again.body)
+	}
+	d := shared.invitation(t, i.ID, "accepted")
+	if !d.Linkable || d.RemoteOpportunityID == "" || len(d.Hidden) != 0 || d.RemoteRecord == nil || d.AnsweredBy != "Dora Director" || len(d.Events) < 3 {
+		t.Fatalf("%+v", d)
+	}
+	shared.do(t, call{method: http.MethodPost, path: path + "/accept"}).refusal(t, http.StatusConflict, "already_answered")
+	shared.do(t, call{method: http.MethodPost, path: path + "/convert"}).refusal(t, http.StatusConflict, "not_convertible")
+	shared.do(t, call{method: http.MethodPost, path: path + "/link", body: `{"opportunity_id":"opp_x"}`}).refusal(t, http.StatusUnprocessableEntity, "unknown_opportunity")
+	deal := shared.unjoint(t, 7)
+	linked := into[api.InvitationAnswered](t, shared.do(t, call{method: http.MethodPost, path: path + "/link", body: `{"opportunity_id":"` + deal.ID + `"}`}).want(t, http.StatusAccepted))
+	if linked.Invitation.State != "linked" || linked.Invitation.OpportunityID != deal.ID {
+		t.Fatalf("%+v", linked)
+	}
+	r := into[api.RegistrationDetail](t, shared.get(t, "/registrations/"+linked.Invitation.RegistrationID).want(t, http.StatusOK))
+	if r.RemoteID != d.RemoteOpportunityID || r.OpportunityID != deal.ID {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestAnInvitationIsRejectedForOneOfTheReasonsThatItLists(t *testing.T) {
+	t.Parallel()
+	i := shared.offered(t, "Bracket Pharma")
+	path := "/invitations/" + i.ID
+	p := shared.do(t, call{method: http.MethodPost, path: path + "/reject", body: `{"reason":"no"}`}).refusal(t, http.StatusUnprocessableEntity, "unknown_value")
+	if len(p.Errors) != 1 || p.Errors[0].Field != "reason" {
+		t.Fatalf("%+v", p)
+	}
+	d := into[api.InvitationDetail](t, shared.get(t, path).want(t, http.StatusOK))
+	shared.do(t, call{token: shared.reader.all, method: http.MethodPost, path: path + "/reject", body: `{"reason":"Other"}`}).refusal(t, http.StatusForbidden, "not_allowed")
+	shared.do(t, call{method: http.MethodPost, path: path + "/reject", body: `{"reason":"` + d.Rejections[0] + `"}`, header: map[string]string{"If-Match": `"7-x"`}}).want(t, http.StatusPreconditionFailed)
+	shared.do(t, call{method: http.MethodPost, path: path + "/reject", body: `{"reason":"` + d.Rejections[0] + `"}`}).want(t, http.StatusAccepted)
+	if d = shared.invitation(t, i.ID, "rejected"); d.Rejection != d.Rejections[0] {
+		t.Fatalf("%+v", d)
+	}
+}

@@ -1,0 +1,284 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/workspace"
+	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
+)
+
+const whyNotAnswer = "Your role reads only: ask somebody of the alliance team to answer it"
+
+// offerForm is a form about an invitation that was refused, with what was entered.
+type offerForm struct {
+	Form    string // "accept", "reject", "convert", "retry" or "link"
+	Fields  []problem.Field
+	Message string
+	Reason  string
+	Chosen  string
+}
+
+// offerPage is what the page of one invitation shows.
+type offerPage struct {
+	Page     ui.Page
+	Offer    invitation.Invitation
+	Header   ui.RecordHeader
+	Refused  ui.Notice
+	Form     offerForm
+	Live     string // the address to look at again while it moves; "" does not
+	Facts    []ui.Fact
+	Timeline ui.Timeline
+	Accept   ui.Button
+	Reject   ui.Button
+	Convert  ui.Button
+	Retry    ui.Button
+	Link     ui.Button
+	Reasons  []ui.Option
+	Search   string
+	Found    []ui.Option
+	Linked   string // name of the opportunity
+	Payload  string
+}
+
+// Answerable reports whether the forms to answer are shown.
+func (p *offerPage) Answerable() bool {
+	return p.Offer.State == invitation.StatePending || p.Offer.State == invitation.StateFailed && p.Offer.FailedFrom != invitation.StateConverting
+}
+
+func (w *Web) invitationPage(rw http.ResponseWriter, r *http.Request) {
+	w.showOffer(rw, r, http.StatusOK, offerForm{})
+}
+
+func (w *Web) showOffer(rw http.ResponseWriter, r *http.Request, status int, form offerForm) {
+	p, err := w.readOffer(r, form)
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	if form.Form != "" {
+		p.Refused = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was changed", Text: fallback(form.Message, "Mend what is marked below and send it again.")}
+	}
+	w.render(rw, r, status, offerView(p))
+}
+
+func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
+	ctx := r.Context()
+	i, err := w.app.Invitations.Get(ctx, r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	events, err := w.app.Invitations.Events(ctx, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	p := &offerPage{Offer: i, Form: form, Payload: indented(fallback(i.RemoteRecord, i.Payload))}
+	for _, f := range i.Facts.V {
+		p.Facts = append(p.Facts, ui.Fact{Label: f.Label, Value: manyLines(f.Value), How: howCell("In "+i.Cloud.Portal()+": "+f.Path, "")})
+	}
+	p.timeline(events)
+	accept := whyBlocked(r, authz.ActionAccept, whyNotAnswer)
+	reject := whyBlocked(r, authz.ActionReject, whyNotAnswer)
+	p.Accept = ui.Button{Label: "Accept", Icon: ui.IconCheck, Variant: ui.VariantPrimary, Blocked: accept}
+	p.Reject = ui.Button{Label: "Reject", Variant: ui.VariantDanger, Blocked: reject}
+	p.Convert = ui.Button{Label: "Make it an opportunity in " + i.Cloud.Portal(), Variant: ui.VariantPrimary, Blocked: accept}
+	p.Retry = ui.Button{Label: "Try again", Icon: ui.IconRefresh, Blocked: accept}
+	p.Link = ui.Button{Label: "Link", Icon: ui.IconLink, Variant: ui.VariantPrimary, Blocked: accept}
+	for _, s := range w.app.Invitations.Rejections(i.Cloud) {
+		p.Reasons = append(p.Reasons, ui.Option{Value: s, Label: s, Selected: s == form.Reason})
+	}
+	switch i.State {
+	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting:
+		p.Live = invitationPath(i.ID)
+	}
+	if i.State == invitation.StateAccepted && !i.DueAt.IsZero() && i.Reason == "" {
+		p.Live = invitationPath(i.ID)
+	}
+	if i.Linkable() {
+		if err := w.findForLink(ctx, r, p); err != nil {
+			return nil, err
+		}
+	}
+	if i.OpportunityID != "" {
+		o, _, err := w.app.Opportunities.Get(ctx, i.OpportunityID)
+		if err != nil {
+			return nil, err
+		}
+		p.Linked = o.Name
+	}
+	p.head()
+	p.Page = w.page(r, ui.Page{Title: i.Name(), HideTitle: true, Nav: ui.AreaInvitations, Crumbs: []ui.Crumb{{Label: "Invitations", Href: invitationsPath}}})
+	return p, nil
+}
+
+// findForLink finds opportunities that the invitation could be: by what a person
+// looks for, else by the customer's name.
+func (w *Web) findForLink(ctx context.Context, r *http.Request, p *offerPage) error {
+	given, _ := readQuery(r)
+	texts := []string{strings.TrimSpace(given.Get("q"))}
+	if texts[0] == "" {
+		texts = []string{p.Offer.CustomerName}
+		if words := strings.Fields(p.Offer.CustomerName); len(words) > 1 {
+			texts = append(texts, words[0])
+		}
+	} else {
+		p.Search = texts[0]
+	}
+	for _, text := range texts {
+		if text == "" || len(text) > 200 {
+			continue
+		}
+		list, err := w.app.Workspace.List(ctx, workspace.Query{Text: text, Limit: 30})
+		if err != nil {
+			return err
+		}
+		for i := range list.Rows {
+			if o, ok := linkOption(p, &list.Rows[i]); ok {
+				p.Found = append(p.Found, o)
+			}
+		}
+		if len(p.Found) > 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// linkOption shows an opportunity to choose; one that is in the portal already is
+// none.
+func linkOption(p *offerPage, row *workspace.Row) (ui.Option, bool) {
+	standing := ""
+	for _, c := range row.Clouds {
+		if c.Cloud == p.Offer.Cloud {
+			if c.RemoteID != "" {
+				return ui.Option{}, false
+			}
+			standing = "joint with " + c.Cloud.Label()
+		}
+	}
+	closes := ""
+	if !row.CloseOn.IsZero() {
+		closes = "closes " + string(row.CloseOn)
+	}
+	return ui.Option{
+		Value: row.ID, Label: joined(" · ", row.AccountName, row.Name), Selected: row.ID == p.Form.Chosen,
+		Hint: joined(", ", row.Stage, closes, row.OwnerName, standing),
+	}, true
+}
+
+func (p *offerPage) timeline(events []invitation.Event) {
+	t := ui.Timeline{Empty: ui.EmptyState{Icon: ui.IconClock, Title: "Nothing happened yet"}}
+	for _, e := range events {
+		out := ui.Event{Kind: ui.ActorIntegration, Actor: e.ActorName, What: e.Subject, At: e.HappenedAt, Cloud: string(p.Offer.Cloud)}
+		switch authz.Kind(e.ActorKind) {
+		case authz.KindPerson:
+			out.Kind = ui.ActorPerson
+		case authz.KindPortal:
+			out.Kind = ui.ActorPortal
+		}
+		switch e.Kind {
+		case "accepted", "converted", "linked":
+			out.Tone = ui.ToneSuccess
+		case "failed", "expired", "gone":
+			out.Tone = ui.ToneDanger
+		case "expires_7", "expires_3", "expires_1":
+			out.Tone = ui.ToneWarn
+		}
+		if e.Body != "" {
+			out.DetailLabel, out.Detail = "In full", manyLines(e.Body)
+		}
+		t.Events = append(t.Events, out)
+	}
+	p.Timeline = t
+}
+
+func (p *offerPage) head() {
+	i := &p.Offer
+	p.Header = ui.RecordHeader{Kind: i.Kind.Label(), Title: i.Name(), State: invitationBadge(i.State)}
+	next := func(tone ui.Tone, text, why string) { p.Header.Next = ui.NextAction{Tone: tone, Text: text, Why: why} }
+	switch {
+	case i.State == invitation.StatePending:
+		next(ui.ToneWarn, "Accept or reject it", i.SenderName+" waits for an answer")
+		p.Header.Next.Due = i.ExpiresAt
+	case i.State == invitation.StateFailed:
+		next(ui.ToneDanger, "Mend the cause and try again", i.Cloud.Portal()+" refused a call")
+	case p.Live != "":
+		next(ui.ToneInfo, "Nothing: Tandem is at work on it", "This page looks again by itself")
+	case i.Convertible():
+		next(ui.ToneInfo, "Make it an opportunity, when it is worth one", "It is an accepted lead")
+	case i.Linkable():
+		next(ui.ToneWarn, "Link it with an opportunity of Salesforce", "Nothing keeps it true in the portal until then")
+	}
+	p.Header.Facts = []ui.Fact{
+		{Label: "Customer", Value: textOr(joined(", ", i.CustomerName, i.CustomerCountry))},
+		{Label: "From", Value: textOr(i.SenderName)},
+		{Label: "Sent", Value: ui.Time{At: i.SentAt, Style: ui.TimeAgo}},
+		{Label: "Id in the portal", Value: ui.Copy{Text: i.RemoteID, What: "the id of the invitation"}},
+	}
+	if p.Answerable() {
+		p.Header.Facts = append(p.Header.Facts, ui.Fact{Label: "Expires", Value: ui.Time{At: i.ExpiresAt}})
+	}
+	if i.AnsweredBy != "" {
+		p.Header.Facts = append(p.Header.Facts, ui.Fact{Label: "Answered by", Value: ui.PersonName(i.AnsweredBy)})
+	}
+	if i.RemoteOppID != "" {
+		p.Header.Facts = append(p.Header.Facts, ui.Fact{Label: "Opportunity in the portal", Value: ui.Copy{Text: i.RemoteOppID, What: "the id of the opportunity"}})
+	}
+}
+
+// offerAct carries a form's wish out.
+func (w *Web) offerAct(rw http.ResponseWriter, r *http.Request, form offerForm, said string, do func(context.Context, invitation.Answer) (invitation.Invitation, error)) {
+	version, err := positive(r.FormValue("version"))
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	i, err := do(r.Context(), invitation.Answer{ID: r.PathValue("id"), Version: version})
+	if err != nil {
+		fields, message, ok := fieldsOf(err)
+		if !ok {
+			w.fail(rw, r, err)
+			return
+		}
+		form.Fields, form.Message = fields, message
+		w.showOffer(rw, r, ui.StatusOf(problem.KindOf(err)), form)
+		return
+	}
+	w.done(rw, r, invitationPath(i.ID), said, "")
+}
+
+func (w *Web) invitationAccept(rw http.ResponseWriter, r *http.Request) {
+	w.offerAct(rw, r, offerForm{Form: "accept"}, "Tandem tells the portal that you accept", w.app.Invitations.Accept)
+}
+
+func (w *Web) invitationConvert(rw http.ResponseWriter, r *http.Request) {
+	w.offerAct(rw, r, offerForm{Form: "convert"}, "The portal makes an opportunity of it", w.app.Invitations.Convert)
+}
+
+func (w *Web) invitationRetry(rw http.ResponseWriter, r *http.Request) {
+	w.offerAct(rw, r, offerForm{Form: "retry"}, "Tandem tries again", w.app.Invitations.Retry)
+}
+
+func (w *Web) invitationReject(rw http.ResponseWriter, r *http.Request) {
+	reason := r.FormValue("reason")
+	w.offerAct(rw, r, offerForm{Form: "reject", Reason: reason}, "Tandem tells the portal that you reject it", func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+		return w.app.Invitations.Reject(ctx, a, reason)
+	})
+}
+
+func (w *Web) invitationLink(rw http.ResponseWriter, r *http.Request) {
+	chosen := r.FormValue("opportunity")
+	w.offerAct(rw, r, offerForm{Form: "link", Chosen: chosen}, "It is linked, and kept true from now on", func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+		if chosen == "" {
+			return invitation.Invitation{}, problem.Invalid("opportunity", "required", "Choose the opportunity that it is")
+		}
+		return w.app.Invitations.Link(ctx, a, chosen)
+	})
+}
+
+func dealHref(id string) string { return listPath + "/" + url.PathEscape(id) }

@@ -1,0 +1,156 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/a-h/templ"
+
+	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+)
+
+const invitationsPath = "/invitations"
+
+func invitationPath(id string) string { return invitationsPath + "/" + url.PathEscape(id) }
+
+func (w *Web) routesInvitations() {
+	w.get(invitationsPath, w.invitations)
+	w.get(invitationsPath+"/{id}", w.invitationPage)
+	w.post(invitationsPath+"/{id}/accept", w.invitationAccept)
+	w.post(invitationsPath+"/{id}/reject", w.invitationReject)
+	w.post(invitationsPath+"/{id}/convert", w.invitationConvert)
+	w.post(invitationsPath+"/{id}/retry", w.invitationRetry)
+	w.post(invitationsPath+"/{id}/link", w.invitationLink)
+}
+
+// invitationTabs are the groups that people think in.
+var invitationTabs = []struct {
+	key, label string
+	states     []invitation.State
+}{
+	{"", "All", nil},
+	{"answer", "To answer", []invitation.State{invitation.StatePending, invitation.StateAccepting, invitation.StateRejecting, invitation.StateFailed}},
+	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting}},
+	{"linked", "Linked", []invitation.State{invitation.StateLinked}},
+	{"rejected", "Rejected", []invitation.State{invitation.StateRejected}},
+	{"over", "Expired", []invitation.State{invitation.StateExpired, invitation.StateGone}},
+}
+
+type invitationsData struct {
+	page   ui.Page
+	table  ui.DataTable
+	absent ui.Notice // no portal is connected
+}
+
+func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	counts, err := w.app.Invitations.Counts(ctx)
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	given, bad := readQuery(r)
+	show, after := given.Get("show"), given.Get("after")
+	tabs, q, known := &ui.Tabs{Label: "Kinds of invitation"}, invitation.Query{After: after, Limit: 50}, false
+	for _, t := range invitationTabs {
+		var n int64
+		for st, c := range counts {
+			if t.states == nil || containsState(t.states, st) {
+				n += c
+			}
+		}
+		v := url.Values{}
+		if t.key != "" {
+			v.Set("show", t.key)
+		}
+		tabs.Items = append(tabs.Items, ui.Tab{Label: t.label, Href: address(invitationsPath, v), Active: t.key == show, Count: int(n)})
+		if t.key == show {
+			q.States, known = t.states, true
+		}
+	}
+	if !known || len(bad) > 0 {
+		w.fail(rw, r, problem.Invalid("show", "unknown_value", "There is no such group of invitations: choose one of the tabs"))
+		return
+	}
+	list, err := w.app.Invitations.List(ctx, q)
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	d := invitationsData{table: ui.DataTable{
+		ID: "invitations", Caption: "Invitations",
+		Columns: []ui.Column{{Key: "offer", Label: "Offer", Fixed: true, Grow: true}, {Key: "customer", Label: "Customer"}, {Key: "kind", Label: "Kind"}, {Key: "from", Label: "From"}, {Key: "state", Label: "State"}, {Key: "until", Label: "Expires"}},
+		Empty:   ui.EmptyState{Icon: ui.IconInbox, Title: "No invitations", Text: "Deals and leads that AWS or another partner offers you in the portal stand here, with the time that is left to answer. Tandem looks every few minutes, and at once when the portal sends an event."},
+	}}
+	if show != "" {
+		d.table.Empty = ui.EmptyState{Icon: ui.IconCheckCircle, Title: "Nothing of this kind", Text: "What changes its state moves to another tab by itself.", Actions: []ui.Button{{Label: "Show all invitations", Href: invitationsPath}}}
+	}
+	if len(w.app.Invitations.Clouds()) == 0 {
+		d.absent = ui.Notice{Tone: ui.ToneInfo, Title: "No portal is connected", Text: "Tandem sees what partners offer as soon as a portal is connected.", Actions: []ui.Button{{Label: "Go to Connections", Small: true, Href: "/connections"}}}
+	}
+	for i := range list.Rows {
+		d.table.Rows = append(d.table.Rows, invitationRow(&list.Rows[i]))
+	}
+	if after != "" || list.Next != "" {
+		d.table.Pager = &ui.Pager{To: len(list.Rows), Total: -1}
+		v := copied(given, "after")
+		if after != "" {
+			d.table.Pager.FirstHref = address(invitationsPath, v)
+		}
+		if list.Next != "" {
+			v = copied(v)
+			v.Set("after", list.Next)
+			d.table.Pager.NextHref = address(invitationsPath, v)
+		}
+	}
+	d.page = w.page(r, ui.Page{Title: "Invitations", Nav: ui.AreaInvitations, Lead: ui.Text("Deals and leads that partners offer you."), Tabs: tabs})
+	w.render(rw, r, http.StatusOK, invitationsPage(d))
+}
+
+func containsState(list []invitation.State, s invitation.State) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func invitationRow(i *invitation.Invitation) ui.Row {
+	row := ui.Row{ID: i.ID, Href: invitationPath(i.ID), Name: i.Name()}
+	until := ui.None()
+	if i.State == invitation.StatePending || i.State == invitation.StateFailed && i.FailedFrom != invitation.StateConverting {
+		until = ui.Time{At: i.ExpiresAt, Style: ui.TimeAgo}
+	}
+	row.Cells = []templ.Component{
+		ui.Text(i.Name()), textOr(joined(", ", i.CustomerName, i.CustomerCountry)), ui.Text(i.Kind.Label()), ui.Text(joined(" · ", ui.CloudName(string(i.Cloud)), senderBeside(i))),
+		invitationBadge(i.State), until,
+	}
+	return row
+}
+
+// senderBeside names the sender where the cloud's name does not say it.
+func senderBeside(i *invitation.Invitation) string {
+	if i.SenderName == ui.CloudName(string(i.Cloud)) {
+		return ""
+	}
+	return i.SenderName
+}
+
+func invitationBadge(s invitation.State) ui.Badge {
+	switch s {
+	case invitation.StatePending:
+		return ui.Badge{Tone: ui.ToneWarn, Text: s.Label(), Icon: ui.IconClock}
+	case invitation.StateFailed:
+		return ui.Badge{Tone: ui.ToneDanger, Text: s.Label()}
+	case invitation.StateAccepted:
+		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconCheck}
+	case invitation.StateLinked:
+		return ui.Badge{Tone: ui.ToneSuccess, Text: s.Label(), Icon: ui.IconLink}
+	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting:
+		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconRefresh}
+	}
+	return ui.Badge{Text: s.Label()}
+}
