@@ -14,7 +14,7 @@ PGTEMP := go run ./internal/platform/db/dbtest/pgtemp --
 TESTFLAGS ?=
 CLIENTS := e2e/clients/node_modules/.package-lock.json
 
-.PHONY: help build run demo sim test test-race e2e lint fmt gen check check-fmt check-gen check-vuln bench golden-update clean
+.PHONY: help build run demo sim mutations test test-race e2e lint fmt gen check check-fmt check-gen check-vuln bench golden-update clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ e2e: $(CLIENTS) ## only the browser, command-line and client tests
 SEEDS ?= 300
 sim: ## play SEEDS=N seeds of the simulation of the registration engine
 	go run ./e2e/sim/cmd -seeds $(SEEDS)
+
+mutations: ## see that the simulation catches each of a dozen deliberate bugs
+	MUTATIONS=1 go test -timeout 60m -count=1 -v -run TestEveryDeliberateBugIsCaught ./e2e/sim
 
 lint: ## golangci-lint (the first run builds it: some minutes)
 	go vet ./...
