@@ -154,7 +154,7 @@ func (w *world) converged() {
 		there := byDeal[x.deal]
 		switch {
 		case there.text(f.path) == x.value, w.inCRM(x.deal, f) == x.value, w.settled[key(x.deal, x.field, x.value)]:
-		case strings.Contains(told, "replaces") && strings.Contains(told, x.value), strings.Contains(told, "stands in place of") && strings.Contains(told, x.value):
+		case saysReplaced(told, x.value):
 		default:
 			w.fail("%s wrote %q to %s of deal %d, and it is lost: Salesforce has %q, the portal %q", x.side, x.value, x.field, x.deal, w.inCRM(x.deal, f), there.text(f.path))
 		}
@@ -221,4 +221,15 @@ func (w *world) tasks() {
 			w.fail("Salesforce says %q of a registration that is %q", got, r.State.Label())
 		}
 	}
+}
+
+// saysReplaced reports whether a line of the timeline says that the value gave way
+// to another.
+func saysReplaced(told, value string) bool {
+	for _, line := range strings.Split(told, "\n") {
+		if strings.Contains(line, "“"+value+"”") && (strings.Contains(line, "replaces") || strings.Contains(line, "stands in place of")) {
+			return true
+		}
+	}
+	return false
 }
