@@ -277,7 +277,7 @@ func TestAShutdownLetsARequestAndAJobEnd(t *testing.T) {
 	if p.ended() {
 		t.Errorf("it did not wait: %s", p.res)
 	}
-	if _, err := http.Get(base + "/healthz"); err == nil { //nolint:noctx,bodyclose // it must not answer
+	if _, err := http.Get(base + "/healthz"); err == nil { //nolint:noctx // it must not answer
 		t.Error("it takes new requests while it stops")
 	}
 	close(goOn)

@@ -43,7 +43,7 @@ func proxy(t *testing.T, target string, change func(req *http.Request, res *http
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := httputil.NewSingleHostReverseProxy(u)
+	p := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u); r.Out.Header.Del("Accept-Encoding") }}
 	var self string
 	p.ModifyResponse = func(res *http.Response) error {
 		body, err := io.ReadAll(res.Body)
@@ -57,8 +57,6 @@ func proxy(t *testing.T, target string, change func(req *http.Request, res *http
 		return nil
 	}
 	p.ErrorHandler = func(rw http.ResponseWriter, _ *http.Request, _ error) { rw.WriteHeader(http.StatusBadGateway) }
-	direct := p.Director
-	p.Director = func(r *http.Request) { direct(r); r.Header.Del("Accept-Encoding") }
 	srv := httptest.NewServer(p)
 	t.Cleanup(srv.Close)
 	self = srv.URL

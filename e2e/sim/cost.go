@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/aws"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
@@ -96,7 +95,6 @@ type costs struct {
 	ctx   context.Context
 	box   *awsbox.Server
 	boxes *kit.Clock
-	clock clock.Clock
 	time  *ticker
 	db    *db.DB
 	regs  *registration.Service

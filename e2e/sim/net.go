@@ -69,6 +69,10 @@ func (s *side) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !n.on {
 		return s.pass(req, op), nil
 	}
+	if op == "UpdateOpportunity" && rng.IntN(2) == 0 {
+		n.injected["second writer just before an update"]++
+		n.w.race(s.body(req))
+	}
 	// Others act between what the house decided and what the server does, and
 	// between that and the house hearing of it.
 	n.others(s, rng)
@@ -180,16 +184,22 @@ func (s *side) partial(req *http.Request, op string, rng *rand.Rand) *http.Respo
 	return resp
 }
 
+// body gives the request's body, which can be read again.
+func (s *side) body(req *http.Request) []byte {
+	if req.Body == nil {
+		return nil
+	}
+	body, err := io.ReadAll(req.Body)
+	s.n.w.check(err)
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return body
+}
+
 // pass has the server answer.
 func (s *side) pass(req *http.Request, op string) *http.Response {
 	s.n.w.events++
 	inner := req.Clone(context.WithoutCancel(req.Context()))
-	inner.Body = http.NoBody
-	if req.Body != nil {
-		body, err := io.ReadAll(req.Body)
-		s.n.w.check(err)
-		inner.Body = io.NopCloser(bytes.NewReader(body))
-	}
+	inner.Body = io.NopCloser(bytes.NewReader(s.body(req)))
 	inner.RequestURI = inner.URL.RequestURI()
 	inner.RemoteAddr = "127.0.0.1:1"
 	if inner.Host == "" {
@@ -201,7 +211,7 @@ func (s *side) pass(req *http.Request, op string) *http.Response {
 	resp := rec.Result()
 	resp.Request = req
 	if s.name == "aws" && s.n.w.aws != nil {
-		if resp.StatusCode == 400 && strings.Contains(rec.Body.String(), "ThrottlingException") {
+		if resp.StatusCode == http.StatusBadRequest && strings.Contains(rec.Body.String(), "ThrottlingException") {
 			s.n.w.fail("AWS's quota was exceeded by %s", op)
 		}
 		if op == "UpdateOpportunity" || op == "CreateOpportunity" {

@@ -235,7 +235,21 @@ func (w *world) portalEdit() {
 	if len(list) == 0 {
 		return
 	}
-	r := &list[w.rng.IntN(len(list))]
+	w.editAtPortal(&list[w.rng.IntN(len(list))])
+}
+
+// race changes the record of a request just before the portal gets to it.
+func (w *world) race(body []byte) {
+	var in struct{ Identifier string }
+	w.check(json.Unmarshal(body, &in))
+	for _, r := range w.remotes() {
+		if r.ID == in.Identifier {
+			w.editAtPortal(&r)
+		}
+	}
+}
+
+func (w *world) editAtPortal(r *remote) {
 	d := w.dealOf(r)
 	if d < 0 {
 		return

@@ -69,12 +69,10 @@ type world struct {
 	client  *aws.Client
 	spent   aws.Spent
 	person  context.Context
-	inTx    bool
 	deals   []deal
 	serial  int
 	writes  []write
 	settled map[string]bool // values that a person decided about, or that were told to be replaced
-	heard   int             // events of the portal that were handled so far
 	seen    map[string][]string
 	told    int
 }
@@ -117,6 +115,7 @@ func Run(ctx context.Context, seed uint64, image []byte) (res Result) {
 		w.step()
 		w.invariants()
 	}
+	w.net.injected["record that had changed met by an update"] = w.staleUpdates()
 	w.calm()
 	w.invariants()
 	w.converged()
@@ -270,7 +269,7 @@ func (w *world) work() {
 		return
 	}
 	j := jobs[w.rng.IntN(len(jobs))]
-	err, died := w.run(j)
+	died, err := w.run(j)
 	switch {
 	case died != "":
 		w.note("%s %s: the process died %s", j.Kind, j.Arg, died)
@@ -282,7 +281,7 @@ func (w *world) work() {
 	}
 }
 
-func (w *world) run(j job) (err error, died string) {
+func (w *world) run(j job) (died string, err error) {
 	ctx, cancel := context.WithCancel(authz.With(w.ctx, authz.System))
 	defer cancel()
 	w.net.job, w.net.cancel, w.net.died = j.Kind, cancel, ""
@@ -311,7 +310,7 @@ func (w *world) run(j job) (err error, died string) {
 	case "sweep":
 		err = w.sweep(ctx)
 	}
-	return err, ""
+	return "", err
 }
 
 // sweep is flow.Sweep with the simulation's jobs.

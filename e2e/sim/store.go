@@ -92,3 +92,10 @@ func (w *world) loggedKeys() []string {
 	w.check(err)
 	return list
 }
+
+// staleUpdates counts the updates that met a record that somebody had changed.
+func (w *world) staleUpdates() int {
+	n, err := db.Get[int64](w.ctx, w.db, `SELECT count(*) FROM registration_call WHERE outcome = 'stale'`)
+	w.check(err)
+	return int(n)
+}

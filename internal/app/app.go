@@ -202,8 +202,8 @@ func (a *App) services() {
 func (a *App) oversight() {
 	ready := func(c cloud.Cloud) bool { _, ok := a.Registrations.Portal(c); return ok }
 	a.Coverage = coverage.NewService(a.DB, a.Clock, a.Opportunities.Matcher, ready)
-	a.Attention = attention.NewService(a.DB, a.Clock, a.Registrations, a.Activities)
-	a.Bulk = bulk.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Attention, a.Team)
+	a.Attention = attention.NewService(a.DB, a.Clock, a.Registrations, a.Approvals, a.Activities)
+	a.Bulk = bulk.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Approvals, a.Attention, a.Team)
 }
 
 // salesforceCalls is how many calls to Salesforce run at once: it holds an

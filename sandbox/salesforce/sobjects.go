@@ -501,7 +501,7 @@ func unmodified(c *call, o *object, row soql.Row) *apiError {
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {
-		return nil
+		return refuse("INVALID_HEADER", "If-Unmodified-Since is no HTTP date: %s", text)
 	}
 	if stamp, ok := row[o.stamp].(time.Time); ok && stamp.Truncate(time.Second).After(at) {
 		return refuse("PRECONDITION_FAILED", "The record was modified after %s", text).with(http.StatusPreconditionFailed)

@@ -142,7 +142,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.Sleep = sleep
 	}
 	if cfg.Pace == nil {
-		cfg.Pace = steady{time.Now()}
+		cfg.Pace = steady{time.Now()} //nolint:forbidigo // the one clock that does not jump
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	w := newWire(awsselling.Model())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/audit"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -29,13 +30,10 @@ func stale(err error) bool {
 	case problem.KindConflict, problem.KindNotFound, problem.KindInvalid, problem.KindForbidden:
 		return true
 	case problem.KindPrecondition:
-		return p.Code == codeMovedOn
+		return p.Code == registration.CodeMovedOn
 	}
 	return false
 }
-
-// codeMovedOn is the code of a precondition that no second try can meet.
-const codeMovedOn = "moved_on"
 
 // tries is how often an approval is tried while others write to the same records.
 const tries = 4

@@ -3,7 +3,6 @@ package approval
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -20,13 +19,6 @@ import (
 type Result struct {
 	Registration registration.Registration
 	Waiting      *Request // nil: done
-}
-
-// Needed reports whether a use case was refused only because it needs an approval
-// first: asked for through this service, it becomes a request.
-func Needed(err error) bool {
-	p, ok := errors.AsType[*problem.Error](err)
-	return ok && p.Kind == problem.KindForbidden && p.Code == "needs_approval"
 }
 
 func (s *Service) result(ctx context.Context, r *Request, err error, opportunityID string, c cloud.Cloud) (Result, error) {
@@ -376,6 +368,11 @@ func (s *Service) Settle(ctx context.Context, registrationID, path string, choic
 		Title: "Settle the conflict on " + label, Details: []string{label + ": " + what},
 		Arguments: settleArguments{RegistrationID: registrationID, Path: path, Choice: choice, Ours: ours, Theirs: theirs, Value: value},
 	})
+	if problem.Is(err, problem.KindPrecondition) {
+		if fresh := s.registrations.Recompare(ctx, registrationID); fresh != nil {
+			return Result{}, fresh
+		}
+	}
 	return s.result(ctx, r, err, reg.OpportunityID, reg.Cloud)
 }
 
@@ -385,28 +382,12 @@ func (s *Service) runSettle(ctx context.Context, tx *db.Tx, r *Request) error {
 		return err
 	}
 	_, err := s.registrations.SettleTx(ctx, tx, a.RegistrationID, a.Path, a.Choice, a.Ours, a.Theirs, a.Value)
-	if p, ok := errors.AsType[*problem.Error](err); ok && p.Kind == problem.KindPrecondition {
-		return s.movedOn(ctx, tx, r, &a, p)
-	}
 	return err
-}
-
-// movedOn tells a conflict of which a side changed from a row that was written
-// meanwhile, for which the transaction is tried again.
-func (s *Service) movedOn(ctx context.Context, tx *db.Tx, r *Request, a *settleArguments, cause *problem.Error) error {
-	now, err := s.registrations.Standing(ctx, tx, a.RegistrationID, []string{a.Path})
-	if err != nil {
-		return err
-	}
-	if now[a.Path] == (registration.Pair{Ours: a.Ours, Theirs: a.Theirs}) {
-		return cause
-	}
-	return movedOn("One side changed " + s.registrations.FieldLabel(r.Cloud, a.Path) + " again since it was looked at")
 }
 
 // movedOn is what an executor gives when what was asked for is out of date.
 func movedOn(message string) error {
-	return &problem.Error{Kind: problem.KindPrecondition, Code: codeMovedOn, Message: message}
+	return &problem.Error{Kind: problem.KindPrecondition, Code: registration.CodeMovedOn, Message: message}
 }
 
 type resendArguments struct {

@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -119,12 +120,13 @@ type Service struct {
 	db            *db.DB
 	clock         clock.Clock
 	registrations *registration.Service
+	approvals     *approval.Service
 	activities    *activity.Service
 }
 
 // NewService gives the use cases on a database.
-func NewService(d *db.DB, c clock.Clock, r *registration.Service, a *activity.Service) *Service {
-	return &Service{db: d, clock: c, registrations: r, activities: a}
+func NewService(d *db.DB, c clock.Clock, r *registration.Service, p *approval.Service, a *activity.Service) *Service {
+	return &Service{db: d, clock: c, registrations: r, approvals: p, activities: a}
 }
 
 var errCursor = problem.Invalid("after", "malformed", "This is not a cursor that this list gave: begin from the first page")
@@ -259,7 +261,9 @@ func (s *Service) Groups(ctx context.Context) ([]Group, error) {
 type Result struct {
 	ID   string
 	Item Item // zero when there is no such refusal any more
-	Err  error
+	// Waiting says that a Director decides first, and who; "" is sent.
+	Waiting string
+	Err     error
 }
 
 // Most is how many refusals SendAgain takes.
@@ -279,7 +283,11 @@ func (s *Service) SendAgain(ctx context.Context, ids []string) ([]Result, error)
 		return nil, problem.Invalid("ids", "too_many", fmt.Sprintf("Send at most %d again at once", Most))
 	}
 	out := make([]Result, 0, len(ids))
-	done := map[string]error{}
+	type sent struct {
+		waiting string
+		err     error
+	}
+	done := map[string]sent{}
 	for _, id := range ids {
 		r := Result{ID: id}
 		kind, ref, path, ok := parseID(id)
@@ -302,13 +310,13 @@ func (s *Service) SendAgain(ctx context.Context, ids []string) ([]Result, error)
 			name := act(kind, ref, path)
 			was, already := done[name]
 			if !already {
-				was = s.again(ctx, &item)
+				was.waiting, was.err = s.again(ctx, &item)
 				done[name] = was
 			}
-			if problem.KindOf(was) == problem.KindInternal {
-				return out, was
+			if problem.KindOf(was.err) == problem.KindInternal {
+				return out, was.err
 			}
-			r.Err = was
+			r.Waiting, r.Err = was.waiting, was.err
 		}
 		out = append(out, r)
 	}
@@ -333,16 +341,21 @@ func act(k Kind, ref, path string) string {
 	return string(k) + " " + ref + " " + path
 }
 
-func (s *Service) again(ctx context.Context, x *Item) error {
+// again sends a refusal again, or gives in words what decides on that first.
+func (s *Service) again(ctx context.Context, x *Item) (waiting string, err error) {
+	var res approval.Result
 	switch x.Kind {
 	case KindField:
-		_, err := s.registrations.Resend(ctx, x.RegistrationID)
-		return err
+		res, err = s.approvals.Resend(ctx, x.RegistrationID)
 	case KindEdit:
-		return s.registrations.ResendEdit(ctx, x.RegistrationID, x.Path)
+		err = s.registrations.ResendEdit(ctx, x.RegistrationID, x.Path)
 	case KindActivity:
-		return s.activities.Retry(ctx, x.OpportunityID)
+		err = s.activities.Retry(ctx, x.OpportunityID)
+	default:
+		res, err = s.approvals.Register(ctx, x.OpportunityID, x.Cloud)
 	}
-	_, _, err := s.registrations.Register(ctx, x.OpportunityID, x.Cloud, false)
-	return err
+	if err == nil && res.Waiting != nil {
+		waiting = res.Waiting.Message()
+	}
+	return waiting, err
 }

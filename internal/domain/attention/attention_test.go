@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -28,9 +29,10 @@ type silent struct{}
 
 var errSilent = errors.New("the portal is not to be asked")
 
-func (silent) Cloud() cloud.Cloud                                 { return cloud.AWS }
-func (silent) Check(registration.Deal) registration.Findings      { return nil }
+func (silent) Cloud() cloud.Cloud                            { return cloud.AWS }
+func (silent) Check(registration.Deal) registration.Findings { return nil }
 func (silent) Payload(registration.Deal) (json.RawMessage, error) { return json.RawMessage(`{}`), nil }
+
 func (silent) Create(context.Context, json.RawMessage, string) (registration.Remote, error) {
 	return registration.Remote{}, errSilent
 }
@@ -50,6 +52,7 @@ func (silent) TaskStatus(context.Context, string) (registration.Task, error) {
 func (silent) Read(context.Context, string) (registration.Remote, error) {
 	return registration.Remote{}, errSilent
 }
+
 func (silent) ReadRecord(context.Context, string) (registration.Remote, error) {
 	return registration.Remote{}, errSilent
 }
@@ -57,9 +60,11 @@ func (silent) ReadRecord(context.Context, string) (registration.Remote, error) {
 func (silent) Fields() []registration.FieldInfo {
 	return []registration.FieldInfo{{Path: "Project.Title", Label: "Title", Owner: registration.OwnerAsk, Writes: "opportunity.name"}}
 }
+
 func (silent) Ours(registration.Deal) registration.Values {
 	return registration.Values{"Project.Title": `"Ours"`}
 }
+
 func (silent) Theirs(json.RawMessage) (registration.Values, error) {
 	return registration.Values{"Project.Title": `"Theirs"`}, nil
 }
@@ -98,10 +103,11 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Parallel()
 	dbtest.Each(t, schema.Migrations(), func(t *testing.T, d *db.DB) {
 		f := &fixture{db: d, clock: clock.NewFake(noon), ids: map[string]string{}}
-		f.ctx = authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_1", Name: "Ada", Level: authz.LevelABDM})
+		f.ctx = authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_1", Name: "Ada", Level: authz.LevelSenior})
 		regs := registration.NewService(d, f.clock, []registration.Portal{silent{}}, registration.DefaultPace)
 		regs.Wake = func(_ context.Context, _ *db.Tx, ids ...string) error { f.woken = append(f.woken, ids...); return nil }
-		f.Service = NewService(d, f.clock, regs, activity.NewService(d, f.clock))
+		acts := activity.NewService(d, f.clock)
+		f.Service = NewService(d, f.clock, regs, approval.NewService(d, f.clock, opportunity.NewService(d, f.clock), regs, acts), acts)
 		f.world(t)
 		test(t, f)
 	})
@@ -213,9 +219,13 @@ func TestTheInboxIsFiltered(t *testing.T) {
 			q    Query
 			want int
 		}{
-			{Query{Owners: []string{"bob"}}, 3}, {Query{Clouds: []cloud.Cloud{cloud.GCP}}, 0}, {Query{Kinds: []Kind{KindField, KindEdit}}, 3},
-			{Query{Codes: []string{"ValidationException"}}, 1}, {Query{Codes: []string{"FIELD_CUSTOM_VALIDATION_EXCEPTION", CodeCheck}}, 2},
-			{Query{Codes: []string{"CLOSE_DATE%"}}, 0}, {Query{Owners: []string{"bob"}, Kinds: []Kind{KindRegistration}}, 0},
+			{Query{Owners: []string{"bob"}}, 3},
+			{Query{Clouds: []cloud.Cloud{cloud.GCP}}, 0},
+			{Query{Kinds: []Kind{KindField, KindEdit}}, 3},
+			{Query{Codes: []string{"ValidationException"}}, 1},
+			{Query{Codes: []string{"FIELD_CUSTOM_VALIDATION_EXCEPTION", CodeCheck}}, 2},
+			{Query{Codes: []string{"CLOSE_DATE%"}}, 0},
+			{Query{Owners: []string{"bob"}, Kinds: []Kind{KindRegistration}}, 0},
 		} {
 			if got := f.all(t, c.q); len(got) != c.want {
 				t.Errorf("%+v finds %s", c.q, names(got))
@@ -242,6 +252,11 @@ func TestSendAgainDoesWhatFitsEachAndABadRowIsItsOwn(t *testing.T) {
 		if _, err := f.SendAgain(reader, ids); !problem.Is(err, problem.KindForbidden) {
 			t.Errorf("a reader: %v", err)
 		}
+		abdm := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_3", Level: authz.LevelABDM})
+		if got, err := f.SendAgain(abdm, ids[:1]); err != nil || len(got) != 1 || got[0].Waiting == "" || got[0].Err != nil || len(f.all(t, Query{})) != len(ids) {
+			t.Errorf("an ABDM, for a deal of an amount nobody knows: %+v, %v", got, err)
+		}
+		f.woken = nil // in the transaction that tried, which was rolled back
 		ids = append(ids, "nonsense", (&Item{Kind: KindEdit, Ref: "reg_none", Path: "x"}).ID())
 		got, err := f.SendAgain(f.ctx, ids)
 		if err != nil || len(got) != len(ids) {

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/attention"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -63,6 +64,7 @@ const (
 	OutcomeNothing Outcome = "nothing" // there is nothing to do
 	OutcomeBlocked Outcome = "blocked" // it cannot be done; nothing was
 	OutcomeQueued  Outcome = "queued"  // a job does it
+	OutcomeAsked   Outcome = "asked"   // a Director decides on it first
 	OutcomeDone    Outcome = "done"
 	OutcomeRefused Outcome = "refused" // it was tried and refused
 )
@@ -131,6 +133,7 @@ type Service struct {
 	clock         clock.Clock
 	opportunities *opportunity.Service
 	registrations *registration.Service
+	approvals     *approval.Service
 	inbox         *attention.Service
 	team          *team.Service
 
@@ -139,8 +142,8 @@ type Service struct {
 }
 
 // NewService gives the use cases on a database.
-func NewService(d *db.DB, c clock.Clock, o *opportunity.Service, r *registration.Service, a *attention.Service, t *team.Service) *Service {
-	return &Service{db: d, clock: c, opportunities: o, registrations: r, inbox: a, team: t, Plan: func(context.Context, *db.Tx, string) error { return nil }}
+func NewService(d *db.DB, c clock.Clock, o *opportunity.Service, r *registration.Service, p *approval.Service, a *attention.Service, t *team.Service) *Service {
+	return &Service{db: d, clock: c, opportunities: o, registrations: r, approvals: p, inbox: a, team: t, Plan: func(context.Context, *db.Tx, string) error { return nil }}
 }
 
 // act is an Ask that was understood.
@@ -399,16 +402,29 @@ func (s *Service) Do(ctx context.Context, a Ask) (Run, error) {
 	return s.run(ctx, Run{Action: a.Action, Cloud: a.Cloud, Detail: detail, Rows: rows}, func(row *Row) (Outcome, string, error) {
 		switch a.Action {
 		case ActionSubmit:
-			_, _, err := s.registrations.Register(ctx, row.OpportunityID, a.Cloud, false)
-			return OutcomeDone, "On its way to " + a.Cloud.Portal(), err
+			res, err := s.approvals.Register(ctx, row.OpportunityID, a.Cloud)
+			return outcome(res, OutcomeDone, "On its way to "+a.Cloud.Portal(), err)
 		case ActionRetry:
 			return s.retry(ctx, a.Cloud, row)
 		case ActionStage:
-			_, err := s.registrations.Put(ctx, row.RegistrationID, registration.Values{x.path: jsonText(a.Stage)})
-			return row.done(), row.Message, err
+			return s.put(ctx, row, x.path, a.Stage)
 		}
 		return OutcomeQueued, row.Message, nil
 	})
+}
+
+// put sets a field of a row to a text.
+func (s *Service) put(ctx context.Context, row *Row, path, text string) (Outcome, string, error) {
+	res, err := s.approvals.Put(ctx, row.RegistrationID, registration.Values{path: jsonText(text)})
+	return outcome(res, row.done(), row.Message, err)
+}
+
+// outcome is what a wish came to: done, or waiting for a Director.
+func outcome(res approval.Result, done Outcome, message string, err error) (Outcome, string, error) {
+	if err == nil && res.Waiting != nil {
+		return OutcomeAsked, res.Waiting.Message(), nil
+	}
+	return done, message, err
 }
 
 // done is the outcome of a change that was kept: one behind a lock still waits.
@@ -433,8 +449,11 @@ func (s *Service) retry(ctx context.Context, c cloud.Cloud, row *Row) (Outcome, 
 		return "", "", err
 	}
 	for _, r := range results {
-		if r.Err != nil {
+		switch {
+		case r.Err != nil:
 			return "", "", r.Err
+		case r.Waiting != "":
+			return OutcomeAsked, r.Waiting, nil
 		}
 	}
 	return OutcomeDone, "Sent again: " + row.Message, nil

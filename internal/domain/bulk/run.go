@@ -85,8 +85,7 @@ func (s *Service) Undo(ctx context.Context, runID string) (Run, error) {
 		r.Rows = append(r.Rows, row)
 	}
 	return s.run(ctx, r, func(row *Row) (Outcome, string, error) {
-		_, err := s.registrations.Put(ctx, row.RegistrationID, registration.Values{st.StageField(): jsonText(row.After)})
-		return row.done(), row.Message, err
+		return s.put(ctx, row, st.StageField(), row.After)
 	})
 }
 

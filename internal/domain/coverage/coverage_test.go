@@ -3,7 +3,6 @@ package coverage
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ type fixture struct {
 // Tuesday, 24 November 2026.
 var tuesday = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
-func newFixture(t *testing.T, d *db.DB) *fixture {
+func newFixture(t testing.TB, d *db.DB) *fixture {
 	t.Helper()
 	f := &fixture{db: d, clock: clock.NewFake(tuesday), ids: map[string]string{}}
 	as := func(l authz.Level) context.Context {
@@ -52,7 +51,7 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 	dbtest.Each(t, schema.Migrations(), func(t *testing.T, d *db.DB) { test(t, newFixture(t, d)) })
 }
 
-func (f *fixture) tx(t *testing.T, fn func(tx *db.Tx) error) {
+func (f *fixture) tx(t testing.TB, fn func(tx *db.Tx) error) {
 	t.Helper()
 	if err := f.db.InTx(f.ctx, f.clock, fn); err != nil {
 		t.Fatal(err)
@@ -300,59 +299,57 @@ func TestWhatCannotBeAskedIsRefused(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestCoverageIsFastAtAHundredThousand measures; set TANDEM_MEASURE to run it.
-func TestCoverageIsFastAtAHundredThousand(t *testing.T) {
-	if os.Getenv("TANDEM_MEASURE") == "" {
-		t.Skip("set TANDEM_MEASURE to measure")
-	}
-	each(t, func(t *testing.T, f *fixture) {
-		const n = 100_000
-		record := strings.Repeat("x", 8000)
-		for from := 0; from < n; from += 1000 {
-			f.tx(t, func(tx *db.Tx) error {
-				var opps []opportunity.Opportunity
-				for i := from; i < from+1000; i++ {
-					opps = append(opps, opportunity.Opportunity{
-						CRMID: fmt.Sprint(i), Name: "D", Region: fmt.Sprint("R", i%12), OwnerCRMID: fmt.Sprint("O", i%150), OwnerName: fmt.Sprint("O", i%150),
-						Stage: fmt.Sprint(i%8, "-Stage"), Closed: i%3 == 0, CRMModstamp: tx.Now(), Description: record[:500],
-					})
+// BenchmarkCoverageAtAHundredThousand says what the page costs; make bench does not
+// run it: go test -run - -bench Coverage ./internal/domain/coverage.
+func BenchmarkCoverageAtAHundredThousand(b *testing.B) {
+	const n = 100_000
+	f := newFixture(b, dbtest.SQLite(b, schema.Migrations()))
+	record := strings.Repeat("x", 8000)
+	for from := 0; from < n; from += 1000 {
+		f.tx(b, func(tx *db.Tx) error {
+			var opps []opportunity.Opportunity
+			for i := from; i < from+1000; i++ {
+				opps = append(opps, opportunity.Opportunity{
+					CRMID: fmt.Sprint(i), Name: "D", Region: fmt.Sprint("R", i%12), OwnerCRMID: fmt.Sprint("O", i%150), OwnerName: fmt.Sprint("O", i%150),
+					Stage: fmt.Sprint(i%8, "-Stage"), Closed: i%3 == 0, CRMModstamp: tx.Now(), Description: record[:500],
+				})
+			}
+			made, err := opportunity.Import(f.ctx, tx, opps)
+			if err != nil {
+				return err
+			}
+			for i := range made {
+				if i%2 == 1 {
+					continue
 				}
-				made, err := opportunity.Import(f.ctx, tx, opps)
-				if err != nil {
+				if _, err := tx.Exec(f.ctx, `INSERT INTO opportunity_cloud (opportunity_id, cloud, joint, source, why, decided_at) VALUES (?, 'aws', ?, 'rule', 'x', ?)`, made[i].ID, true, tuesday.Add(-time.Duration(from+i)*time.Minute)); err != nil {
 					return err
 				}
-				for i := range made {
-					if i%2 == 1 {
-						continue
-					}
-					if _, err := tx.Exec(f.ctx, `INSERT INTO opportunity_cloud (opportunity_id, cloud, joint, source, why, decided_at) VALUES (?, 'aws', ?, 'rule', 'x', ?)`, made[i].ID, true, tuesday.Add(-time.Duration(from+i)*time.Minute)); err != nil {
-						return err
-					}
-					state := []string{"approved", "in_review", "blocked", "approved", "approved", "failed"}[i/2%6]
-					if _, err := tx.Exec(f.ctx, `INSERT INTO registration (id, opportunity_id, cloud, state, remote_record, state_at, created_at, updated_at, outgoing, stale_since) VALUES (?, ?, 'aws', ?, ?, ?, ?, ?, ?, ?)`,
-						"reg_"+made[i].ID, made[i].ID, state, record, tx.Now(), tx.Now(), tx.Now(), i/2%4/3, tuesday.Add(-time.Duration(from+i)*time.Minute)); err != nil {
-						return err
-					}
+				state := []string{"approved", "in_review", "blocked", "approved", "approved", "failed"}[i/2%6]
+				if _, err := tx.Exec(f.ctx, `INSERT INTO registration (id, opportunity_id, cloud, state, remote_record, state_at, created_at, updated_at, outgoing, stale_since) VALUES (?, ?, 'aws', ?, ?, ?, ?, ?, ?, ?)`,
+					"reg_"+made[i].ID, made[i].ID, state, record, tx.Now(), tx.Now(), tx.Now(), i/2%4/3, tuesday.Add(-time.Duration(from+i)*time.Minute)); err != nil {
+					return err
 				}
-				return nil
-			})
-		}
-		timed := func(what string, fn func() error) {
-			for range 3 {
-				began := time.Now()
-				if err := fn(); err != nil {
-					t.Fatal(err)
-				}
-				t.Logf("%s: %s", what, time.Since(began).Round(time.Millisecond))
 			}
-		}
-		timed("report", func() error { return second(f.Report(f.ctx, Scope{}, ByRegion)) })
-		timed("report of one owner", func() error { return second(f.Report(f.ctx, Scope{Owners: []string{"O7"}}, ByRegion)) })
-		timed("exceptions", func() error { return second(f.Deals(f.ctx, Scope{}, WhatExceptions, "", 50)) })
-		p, err := f.Deals(f.ctx, Scope{}, WhatExceptions, "", 200)
-		if err != nil {
-			t.Fatal(err)
-		}
-		timed("exceptions, second page", func() error { return second(f.Deals(f.ctx, Scope{}, WhatExceptions, p.Next, 50)) })
-	})
+			return nil
+		})
+	}
+	p, err := f.Deals(f.ctx, Scope{}, WhatExceptions, "", 200)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for what, fn := range map[string]func() error{
+		"report":                  func() error { return second(f.Report(f.ctx, Scope{}, ByRegion)) },
+		"report of one owner":     func() error { return second(f.Report(f.ctx, Scope{Owners: []string{"O7"}}, ByRegion)) },
+		"exceptions":              func() error { return second(f.Deals(f.ctx, Scope{}, WhatExceptions, "", 50)) },
+		"exceptions, second page": func() error { return second(f.Deals(f.ctx, Scope{}, WhatExceptions, p.Next, 50)) },
+	} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				if err := fn(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -224,7 +224,8 @@ func (s *Service) observe(ctx context.Context, tx *db.Tx, i *Invitation, r Remot
 	if i.State != StatePending && !answering {
 		return nil
 	}
-	next, kind, subject := StateGone, "", ""
+	var next State
+	var kind, subject string
 	switch r.Status {
 	case StatusAccepted:
 		next, kind, subject = StateAccepted, "accepted", "Accepted in "+i.Cloud.Portal()

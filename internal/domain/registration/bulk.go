@@ -48,17 +48,14 @@ func (s *Service) TryPut(ctx context.Context, registrationID, path, value string
 		return Change{}, err
 	}
 	var c Change
+	var p Portal
 	var err error
-	if c.Registration, err = ByID(ctx, s.db, registrationID); err != nil {
+	if c.Registration, p, err = s.connected(ctx, s.db, registrationID); err != nil {
 		return c, err
 	}
 	r := &c.Registration
-	p, ok := s.portals[r.Cloud]
-	if !ok {
-		return c, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
-	}
-	if !s.follows(r) || r.RemoteRecord == "" {
-		return c, problem.Conflict("not_in_portal", fmt.Sprintf("The deal is not in %s yet: change it in Salesforce", r.Cloud.Portal()))
+	if err := s.mustFollow(r); err != nil {
+		return c, err
 	}
 	m, err := s.gather(ctx, s.db, p, r)
 	if err != nil {
@@ -97,6 +94,13 @@ func (s *Service) Assign(ctx context.Context, registrationID string, to opportun
 	if err != nil {
 		return err
 	}
+	// What the portal is told cannot be rolled back: it is asked for before.
+	err = s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		return s.Gate(ctx, tx, Act{Action: authz.ActionUpdate, OpportunityID: r.OpportunityID, Cloud: r.Cloud, Registration: &r})
+	})
+	if err != nil {
+		return err
+	}
 	if err := a.Assign(ctx, r.RemoteID, to); err != nil {
 		return err
 	}
@@ -119,13 +123,9 @@ func (s *Service) CheckAssign(ctx context.Context, registrationID string, to opp
 }
 
 func (s *Service) assignable(ctx context.Context, registrationID string, to opportunity.Member) (Registration, Assigner, error) {
-	r, err := ByID(ctx, s.db, registrationID)
+	r, p, err := s.connected(ctx, s.db, registrationID)
 	if err != nil {
 		return r, nil, err
-	}
-	p, ok := s.portals[r.Cloud]
-	if !ok {
-		return r, nil, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
 	}
 	a, ok := p.(Assigner)
 	if !ok {

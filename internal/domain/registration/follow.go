@@ -23,6 +23,19 @@ func (s *Service) mustFollow(r *Registration) error {
 	return problem.Conflict("not_in_portal", fmt.Sprintf("The deal is not in %s yet: change it in Salesforce", r.Cloud.Portal()))
 }
 
+// connected gives a registration with the portal that it is in.
+func (s *Service) connected(ctx context.Context, q db.Queryer, registrationID string) (Registration, Portal, error) {
+	r, err := ByID(ctx, q, registrationID)
+	if err != nil {
+		return r, nil, err
+	}
+	p, ok := s.portals[r.Cloud]
+	if !ok {
+		return r, nil, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
+	}
+	return r, p, nil
+}
+
 // Refresh has a registration's record read from its portal now, before bulk work.
 // Needs sync.
 func (s *Service) Refresh(ctx context.Context, registrationID string) (Registration, error) {
@@ -32,11 +45,8 @@ func (s *Service) Refresh(ctx context.Context, registrationID string) (Registrat
 	var r Registration
 	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		var err error
-		if r, err = ByID(ctx, tx, registrationID); err != nil {
+		if r, _, err = s.connected(ctx, tx, registrationID); err != nil {
 			return err
-		}
-		if _, ok := s.portals[r.Cloud]; !ok {
-			return problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
 		}
 		if !s.follows(&r) {
 			return s.mustFollow(&r)
@@ -67,13 +77,9 @@ func (s *Service) Try(ctx context.Context, registrationID string, values Values)
 	if err := authz.Require(ctx, authz.ActionUpdate); err != nil {
 		return Trial{}, err
 	}
-	r, err := ByID(ctx, s.db, registrationID)
+	r, p, err := s.connected(ctx, s.db, registrationID)
 	if err != nil {
 		return Trial{}, err
-	}
-	p, ok := s.portals[r.Cloud]
-	if !ok {
-		return Trial{}, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
 	}
 	if err := s.mustFollow(&r); err != nil {
 		return Trial{}, err

@@ -15,6 +15,10 @@ import (
 	"github.com/tandem-cosell/tandem/internal/platform/setting"
 )
 
+// CodeMovedOn is the code of a precondition that no second try can meet: the values
+// that somebody decided about are no longer there.
+const CodeMovedOn = "moved_on"
+
 // Choice is how a person settles a conflict.
 type Choice string
 
@@ -36,14 +40,15 @@ func (s *Service) Settle(ctx context.Context, registrationID, path string, choic
 		return s.SettleTx(ctx, tx, registrationID, path, choice, ours, theirs, value)
 	})
 	if problem.Is(err, problem.KindPrecondition) {
-		if fresh := s.recompare(ctx, registrationID); fresh != nil {
+		if fresh := s.Recompare(ctx, registrationID); fresh != nil {
 			return r, fresh
 		}
 	}
 	return r, err
 }
 
-// SettleTx is Settle in the caller's transaction. Needs update.
+// SettleTx is Settle in the caller's transaction, without the comparison anew.
+// Needs update.
 func (s *Service) SettleTx(ctx context.Context, tx *db.Tx, registrationID, path string, choice Choice, ours, theirs, value string) (Registration, error) {
 	goes := map[Choice]Values{ChoiceOurs: {path: ours}, ChoiceEdit: {path: value}}[choice]
 	return s.edit(ctx, tx, registrationID, "registration.settle", goes, map[string]any{"path": path, "choice": choice, "ours": ours, "theirs": theirs, "value": value},
@@ -60,6 +65,7 @@ func (s *Service) SettleTx(ctx context.Context, tx *db.Tx, registrationID, path 
 			}
 			if i < 0 || out.fields[i].Ours != ours || out.fields[i].Theirs != theirs {
 				stale := problem.Precondition("conflict", path)
+				stale.Code = CodeMovedOn
 				stale.Message = fmt.Sprintf("%s changed while you were deciding, and nothing was done: look at the values as they are now and decide again", infoFor(p, path).Label)
 				return stale
 			}
@@ -80,8 +86,8 @@ func (s *Service) SettleTx(ctx context.Context, tx *db.Tx, registrationID, path 
 		})
 }
 
-// recompare merges the two sides as they are now.
-func (s *Service) recompare(ctx context.Context, registrationID string) error {
+// Recompare merges the two sides as they are now, so that fresh values can be shown.
+func (s *Service) Recompare(ctx context.Context, registrationID string) error {
 	r, err := ByID(ctx, s.db, registrationID)
 	if err != nil {
 		return err
@@ -199,13 +205,9 @@ func (s *Service) edit(ctx context.Context, tx *db.Tx, registrationID, action st
 	if err := authz.Require(ctx, authz.ActionUpdate); err != nil {
 		return Registration{}, err
 	}
-	r, err := ByID(ctx, tx, registrationID)
+	r, p, err := s.connected(ctx, tx, registrationID)
 	if err != nil {
 		return r, err
-	}
-	p, ok := s.portals[r.Cloud]
-	if !ok {
-		return r, problem.Conflict("not_connected", fmt.Sprintf("%s is not connected: see Connections", r.Cloud.Portal()))
 	}
 	if err := s.mustFollow(&r); err != nil {
 		return r, err
@@ -413,12 +415,4 @@ func (s *Service) SetOwners(ctx context.Context, o Owners, version int64) error 
 		}
 		return s.Wake(ctx, tx, ids...)
 	})
-}
-
-// Age is how old the portal's truth about r is; zero when it was never read.
-func (r *Registration) Age(now time.Time) time.Duration {
-	if r.RemoteReadAt.IsZero() {
-		return 0
-	}
-	return now.Sub(r.RemoteReadAt)
 }

@@ -302,13 +302,11 @@ func (s *Service) PendingCRM(ctx context.Context, limit int) ([]CRMChange, [][]E
 // passes leaves them too.
 func (s *Service) WrittenCRM(ctx context.Context, edits []Edit, cause error) error {
 	state, message := CRMWritten, ""
-	switch {
-	case problem.Is(cause, problem.KindPrecondition):
-		return nil
-	case cause != nil && problem.RetryOf(cause) == problem.RetryHuman:
+	if cause != nil {
+		if problem.Is(cause, problem.KindPrecondition) || problem.RetryOf(cause) != problem.RetryHuman {
+			return nil // they stay pending
+		}
 		state, message = CRMRefused, cut(cause.Error(), 4000)
-	case cause != nil:
-		return nil
 	}
 	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		for _, e := range edits {

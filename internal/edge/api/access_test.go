@@ -36,7 +36,6 @@ var bodies = map[string]string{
 	"put-registration-fields": `{"values":{"x":"y"}}`,
 	"put-field-owners":        `{}`,
 	"put-fiscal-year":         `{"start_month":2}`,
-	"change-own-password":     `{"current_password":"x","new_password":"x"}`,
 	"reject-invitation":       `{"reason":"Other"}`,
 	"link-invitation":         `{"opportunity_id":"opp_x"}`,
 }

@@ -208,7 +208,7 @@ func (s *server) registerApprovalRules() {
 			Body ApprovalRules
 		},
 		) (*record[ApprovalRulesSetting], error) {
-			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
+			version, err := s.settingVersion(ctx, in.IfMatch, func() (setting.Row, error) {
 				_, row, err := s.app.Approvals.Rules(ctx)
 				return row, err
 			})

@@ -11,7 +11,6 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
-	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/setting"
@@ -250,10 +249,7 @@ func (s *server) registerFields() {
 	}
 	act("resend-registration", "/registrations/{id}/resend", "Send again what the portal refused", "The wish is stored, and Tandem carries it out; where it needs a Director's approval, it waits for that (GET /approvals).", authz.ActionUpdate, func(ctx context.Context, registrationID string) (registration.Registration, error) {
 		res, err := s.app.Approvals.Resend(ctx, registrationID)
-		if err != nil {
-			return registration.Registration{}, err
-		}
-		return s.now(ctx, registrationID, res)
+		return res.Registration, err
 	})
 	act("refresh-registration", "/registrations/{id}/refresh", "Read a registration from its portal now", "Before bulk work. Follow remote_read_at.", authz.ActionSync, s.app.Registrations.Refresh)
 	s.registerOwners()
@@ -288,33 +284,17 @@ func (s *server) settle(ctx context.Context, in *settleInput) (*record[Registrat
 			return nil, err
 		}
 	}
-	var res approval.Result
-	var err error
-	choice := registration.Choice(in.Body.Choice)
-	if res.Registration, err = s.app.Registrations.Settle(ctx, in.ID, in.Body.Path, choice, text[0], text[1], text[2]); approval.Needed(err) {
-		res, err = s.app.Approvals.Settle(ctx, in.ID, in.Body.Path, choice, text[0], text[1], text[2])
-	}
+	res, err := s.app.Approvals.Settle(ctx, in.ID, in.Body.Path, registration.Choice(in.Body.Choice), text[0], text[1], text[2])
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.now(ctx, in.ID, res)
-	if err != nil {
-		return nil, err
-	}
+	r := res.Registration
 	d, err := detailOf(&r)
 	if err != nil {
 		return nil, err
 	}
 	d.Approval = approvalPtr(res.Waiting)
 	return recordOf(r.Version, d)
-}
-
-// now gives the registration as it is after a wish, which may wait for an approval.
-func (s *server) now(ctx context.Context, id string, res approval.Result) (registration.Registration, error) {
-	if res.Waiting == nil {
-		return res.Registration, nil
-	}
-	return s.app.Registrations.Get(ctx, id)
 }
 
 // stored gives a value as the domain keeps it: canonical JSON, "" for none.
@@ -395,17 +375,11 @@ func (s *server) putFields(ctx context.Context, in *putFieldsInput) (*putFieldsO
 			out.Body.Locks = append(out.Body.Locks, FieldLock{Path: path, Reason: l.Reason, Until: l.Until, Final: l.Final})
 		}
 	} else {
-		var res approval.Result
-		if res.Registration, err = s.app.Registrations.Put(ctx, in.ID, values); approval.Needed(err) {
-			res, err = s.app.Approvals.Put(ctx, in.ID, values)
-		}
+		res, err := s.app.Approvals.Put(ctx, in.ID, values)
 		if err != nil {
 			return nil, err
 		}
-		if r, err = s.now(ctx, in.ID, res); err != nil {
-			return nil, err
-		}
-		out.Body.Approval = approvalPtr(res.Waiting)
+		r, out.Body.Approval = res.Registration, approvalPtr(res.Waiting)
 		fields, _, _, err := s.app.Registrations.Fields(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -432,7 +406,7 @@ func (s *server) registerOwners() {
 			Body FieldOwners
 		},
 		) (*record[FieldOwnersSetting], error) {
-			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
+			version, err := s.settingVersion(ctx, in.IfMatch, func() (setting.Row, error) {
 				_, row, err := s.app.Registrations.Owners(ctx)
 				return row, err
 			})

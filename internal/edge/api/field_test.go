@@ -98,7 +98,7 @@ func TestAConflictIsListedAndSettledByThoseWhoSawIt(t *testing.T) {
 	settle := func(ours, choice string) answer {
 		return shared.do(t, call{method: http.MethodPost, path: "/registrations/" + r.ID + "/conflicts/settle", body: `{"path":"LifeCycle.NextSteps","choice":"` + choice + `","ours":"` + ours + `","theirs":"Theirs"}`})
 	}
-	settle("Never seen", "ours").refusal(t, http.StatusPreconditionFailed, "stale_version")
+	settle("Never seen", "ours").refusal(t, http.StatusPreconditionFailed, "moved_on")
 	settle("Ours", "shrug").want(t, http.StatusUnprocessableEntity)
 	settle("Ours", "ours").want(t, http.StatusOK)
 	settle("Ours", "ours").refusal(t, http.StatusNotFound, "conflict_not_found")

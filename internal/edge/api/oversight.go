@@ -114,10 +114,11 @@ func refusalOf(x *attention.Item) Refusal {
 
 // SentAgain is how sending one refusal again began.
 type SentAgain struct {
-	ID    string `json:"id"`
-	Sent  bool   `json:"sent"`
-	Code  string `json:"code,omitempty" doc:"Why not."`
-	Error string `json:"error,omitempty"`
+	ID      string `json:"id"`
+	Sent    bool   `json:"sent"`
+	Waiting string `json:"waiting,omitempty" doc:"A Director decides on it first."`
+	Code    string `json:"code,omitempty" doc:"Why not."`
+	Error   string `json:"error,omitempty"`
 }
 
 // BulkResult is an act on many deals, row by row.
@@ -136,7 +137,7 @@ type BulkRow struct {
 	OpportunityID  string `json:"opportunity_id"`
 	RegistrationID string `json:"registration_id,omitempty"`
 	Name           string `json:"name"`
-	Outcome        string `json:"outcome" enum:"will,waits,nothing,blocked,queued,done,refused" doc:"waits: kept until the partner's lock opens."`
+	Outcome        string `json:"outcome" enum:"will,waits,nothing,blocked,queued,asked,done,refused" doc:"waits: kept until the partner's lock opens; asked: a Director decides on it first."`
 	Message        string `json:"message"`
 	Before         string `json:"before,omitempty"`
 	After          string `json:"after,omitempty"`
@@ -322,7 +323,7 @@ func (s *server) putLevels(ctx context.Context, in *struct {
 	Body ServiceLevels
 },
 ) (*record[ServiceLevels], error) {
-	version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
+	version, err := s.settingVersion(ctx, in.IfMatch, func() (setting.Row, error) {
 		_, row, err := s.app.Coverage.Levels(ctx)
 		return row, err
 	})
@@ -376,7 +377,7 @@ func (s *server) sendAgain(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return allOf(mapped(results, func(r *attention.Result) SentAgain {
-		out := SentAgain{ID: r.ID, Sent: r.Err == nil}
+		out := SentAgain{ID: r.ID, Sent: r.Err == nil && r.Waiting == "", Waiting: r.Waiting}
 		if r.Err != nil {
 			out.Code, out.Error = string(problem.KindOf(r.Err)), r.Err.Error()
 		}

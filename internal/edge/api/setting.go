@@ -143,7 +143,7 @@ func (s *server) registerSettings() {
 			Body JointRule
 		},
 		) (*record[JointRuleSetting], error) {
-			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
+			version, err := s.settingVersion(ctx, in.IfMatch, func() (setting.Row, error) {
 				_, row, err := s.app.Opportunities.Rule(ctx)
 				return row, err
 			})
@@ -169,7 +169,7 @@ func (s *server) registerSettings() {
 			Body DefaultSolutions
 		},
 		) (*record[DefaultSolutionsSetting], error) {
-			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
+			version, err := s.settingVersion(ctx, in.IfMatch, func() (setting.Row, error) {
 				_, row, err := s.app.Registrations.Defaults(ctx)
 				return row, err
 			})
@@ -185,8 +185,8 @@ func (s *server) registerSettings() {
 
 // settingVersion gives the version that a caller saw: that of the If-Match, or
 // the present one for "*".
-func (s *server) settingVersion(ctx context.Context, action authz.Action, ifMatch string, present func() (setting.Row, error)) (int64, error) {
-	if err := authz.Require(ctx, action); err != nil {
+func (s *server) settingVersion(ctx context.Context, ifMatch string, present func() (setting.Row, error)) (int64, error) {
+	if err := authz.Require(ctx, authz.ActionChangeSettings); err != nil {
 		return 0, err
 	}
 	if ifMatch == "" {

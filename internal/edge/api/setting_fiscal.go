@@ -38,7 +38,7 @@ func (s *server) registerFiscalYear() {
 			Body FiscalYear
 		},
 		) (*record[FiscalYearSetting], error) {
-			version, err := s.settingVersion(ctx, authz.ActionChangeSettings, in.IfMatch, func() (setting.Row, error) {
+			version, err := s.settingVersion(ctx, in.IfMatch, func() (setting.Row, error) {
 				_, row, err := s.app.Workspace.Calendar(ctx)
 				return row, err
 			})

@@ -165,7 +165,7 @@ func (w *Web) attentionAgain(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(results) == 1 && results[0].Err == nil {
-		w.done(rw, r, back(r, attentionPath), "Sent again: "+results[0].Item.Name, "")
+		w.done(rw, r, back(r, attentionPath), fallback(results[0].Waiting, "Sent again: "+results[0].Item.Name), "")
 		return
 	}
 	t := ui.DataTable{ID: "again", Caption: "What happened", NoChooser: true, Columns: []ui.Column{{Key: "name", Label: "Opportunity", Grow: true}, {Key: "what", Label: "What"}, {Key: "outcome", Label: "What happened"}, {Key: "why", Label: "Why"}}}
@@ -173,9 +173,12 @@ func (w *Web) attentionAgain(rw http.ResponseWriter, r *http.Request) {
 	for i := range results {
 		x := &results[i]
 		outcome, why := ui.Badge{Tone: ui.ToneSuccess, Text: "On its way"}, ""
-		if x.Err != nil {
+		switch {
+		case x.Err != nil:
 			outcome, why = ui.Badge{Tone: ui.ToneDanger, Text: "Not sent"}, x.Err.Error()
-		} else {
+		case x.Waiting != "":
+			outcome, why = ui.Badge{Tone: ui.ToneInfo, Text: "Waits for approval"}, x.Waiting
+		default:
 			done++
 		}
 		row := ui.Row{ID: fmt.Sprint("r", i), Name: fallback(x.Item.Name, "Not there any more"), Cells: []templ.Component{ui.Two(fallback(x.Item.Name, "Not there any more"), x.Item.AccountName), textOr(x.Item.Title), outcome, textOr(why)}}

@@ -223,9 +223,7 @@ func (w *Web) settleConflict(rw http.ResponseWriter, r *http.Request) {
 	}
 	var res approval.Result
 	if err == nil {
-		if _, err = w.app.Registrations.Settle(ctx, x.RegistrationID, x.Path, choice, ours, theirs, value); approval.Needed(err) {
-			res, err = w.app.Approvals.Settle(ctx, x.RegistrationID, x.Path, choice, ours, theirs, value)
-		}
+		res, err = w.app.Approvals.Settle(ctx, x.RegistrationID, x.Path, choice, ours, theirs, value)
 	}
 	switch kind := problem.KindOf(err); {
 	case err == nil:

@@ -41,8 +41,12 @@ func (w *Web) watchOf(r *http.Request, v connectionView) (watchView, error) {
 		label string
 		n     int
 	}{
-		{"Records that it listed", rep.Listed}, {"Changed there without our doing", rep.Changed}, {"Made elsewhere, followed now", rep.Adopted},
-		{"No longer listed", len(rep.Missing)}, {"No opportunity of ours", len(rep.Unknown)}, {"A second record of a deal", len(rep.Duplicates)},
+		{"Records that it listed", rep.Listed},
+		{"Changed there without our doing", rep.Changed},
+		{"Made elsewhere, followed now", rep.Adopted},
+		{"No longer listed", len(rep.Missing)},
+		{"No opportunity of ours", len(rep.Unknown)},
+		{"A second record of a deal", len(rep.Duplicates)},
 	} {
 		out.facts = append(out.facts, ui.Fact{Label: x.label, Value: ui.Text(ui.Count(int64(x.n)))})
 	}

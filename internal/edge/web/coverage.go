@@ -240,8 +240,12 @@ func (w *Web) coverageTable(a *coverageAsked, p coverage.Page) ui.DataTable {
 		t.Rows = append(t.Rows, ui.Row{
 			ID: d.ID + "-" + string(d.Cloud), Name: d.Name, Href: listPath + "/" + d.ID, Tone: tone,
 			Cells: []templ.Component{
-				ui.Two(d.Name, d.AccountName), ui.Badge{Tone: coverageTone(d.Place), Text: ui.CloudName(string(d.Cloud)) + " · " + d.Place.Label()}, ui.Text(d.Why),
-				ui.Time{At: d.Since, Style: ui.TimeAgo}, due, ui.PersonName(d.OwnerName), ui.Time{At: d.RemoteReadAt, Style: ui.TimeAgo},
+				ui.Two(d.Name, d.AccountName),
+				ui.Badge{Tone: coverageTone(d.Place), Text: ui.CloudName(string(d.Cloud)) + " · " + d.Place.Label()},
+				ui.Text(d.Why),
+				ui.Time{At: d.Since, Style: ui.TimeAgo},
+				due, ui.PersonName(d.OwnerName),
+				ui.Time{At: d.RemoteReadAt, Style: ui.TimeAgo},
 			},
 		})
 	}

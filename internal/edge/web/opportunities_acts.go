@@ -172,6 +172,8 @@ func outcomeBadge(o bulk.Outcome) ui.Badge {
 		return ui.Badge{Tone: ui.ToneDanger, Text: "Left out"}
 	case bulk.OutcomeQueued:
 		return ui.Badge{Tone: ui.ToneInfo, Text: "Queued", Icon: ui.IconClock}
+	case bulk.OutcomeAsked:
+		return ui.Badge{Tone: ui.ToneInfo, Text: "Waits for approval"}
 	case bulk.OutcomeRefused:
 		return ui.Badge{Tone: ui.ToneDanger, Text: "Refused"}
 	}
@@ -217,7 +219,7 @@ func (o *opportunities) actDone(rw http.ResponseWriter, r *http.Request, run *bu
 	if may {
 		undo = runsPath + run.ID + "/undo"
 	}
-	n := bulk.Count(run.Rows, bulk.OutcomeDone, bulk.OutcomeWaits, bulk.OutcomeQueued)
+	n := bulk.Count(run.Rows, bulk.OutcomeDone, bulk.OutcomeWaits, bulk.OutcomeQueued, bulk.OutcomeAsked)
 	o.done(rw, r, runsPath+run.ID, fmt.Sprintf("%d of %d were accepted", n, len(run.Rows)), undo)
 }
 

@@ -371,10 +371,7 @@ func (w *Web) saveField(rw http.ResponseWriter, r *http.Request) {
 	value, err := info.Value(entered, fallback(ours, theirs))
 	var res approval.Result
 	if err == nil {
-		values := registration.Values{path: value}
-		if _, err = w.app.Registrations.Put(r.Context(), v.Registration.ID, values); approval.Needed(err) {
-			res, err = w.app.Approvals.Put(r.Context(), v.Registration.ID, values)
-		}
+		res, err = w.app.Approvals.Put(r.Context(), v.Registration.ID, registration.Values{path: value})
 	}
 	switch kind := problem.KindOf(err); {
 	case err == nil:
