@@ -36,6 +36,15 @@ func (w *where) in(column string, values []string) {
 	}
 }
 
+// oneOf is for more values than one IN takes; none of none.
+func (w *where) oneOf(cond string, values []string) {
+	conds, args := []string{cond}, []any{[]string{}}
+	for some := range slices.Chunk(values, db.MaxIn) {
+		conds, args = append(conds, cond), append(args, some)
+	}
+	w.add(`(`+strings.Join(conds, ` OR `)+`)`, args...)
+}
+
 func (w *where) sql() string { return ` WHERE ` + strings.Join(w.cond, ` AND `) }
 
 // way is how the opportunities of a query are found.
@@ -55,7 +64,9 @@ const (
 func filter(q Query, by way) *where {
 	w := &where{}
 	w.add(`NOT o.deleted`)
-	if key := textkey.Of(q.Text); key != "" {
+	if q.named {
+		w.oneOf(`o.id IN (?)`, q.ids)
+	} else if key := textkey.Of(q.Text); key != "" {
 		w.add(`(o.name_key LIKE ? ESCAPE '\' OR o.account_crm_id IN (SELECT a.crm_id FROM account a WHERE a.name_key LIKE ? ESCAPE '\'))`, db.Contains(key), db.Contains(key))
 	}
 	if by != gather { // from says it
@@ -92,6 +103,26 @@ func filter(q Query, by way) *where {
 		w.add(`(o.close_on <= ?`+aside+`)`, q.CloseTo)
 	}
 	return w
+}
+
+// named finds what the query's text names, when that is few by name and few by account: then the rest of the
+// query looks at these alone. The names are read from their own index, which is a
+// fifth of the table, in place of once for the count and once for the page.
+func named(ctx context.Context, d *db.DB, q Query, few int64) (Query, error) {
+	key := textkey.Of(q.Text)
+	if key == "" || q.named {
+		return q, nil
+	}
+	ids, err := db.Select[string](ctx, d, `SELECT o.id FROM opportunity o WHERE NOT o.deleted AND o.name_key LIKE ? ESCAPE '\' ORDER BY o.name_key, o.id LIMIT ?`, db.Contains(key), few+1)
+	if err != nil || int64(len(ids)) > few {
+		return q, err
+	}
+	of, err := db.Select[string](ctx, d, `SELECT o.id FROM account a CROSS JOIN opportunity o WHERE o.account_crm_id = a.crm_id AND NOT o.deleted AND a.name_key LIKE ? ESCAPE '\' LIMIT ?`, db.Contains(key), few+1)
+	if err != nil || int64(len(of)) > few {
+		return q, err
+	}
+	q.ids, q.named = append(ids, of...), true
+	return q, nil
 }
 
 // orNever makes a condition one that no index answers, so that the planner walks
