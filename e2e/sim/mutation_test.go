@@ -51,7 +51,7 @@ var mutations = []struct{ name, file, from, to string }{
 		"	doc[\"Identifier\"] = id\n", "	doc[\"Identifier\"] = id\n	if project, ok := doc[\"Project\"].(map[string]any); ok {\n		delete(project, \"ApnPrograms\")\n	}\n",
 	},
 	{
-		"a refused row counts as logged", "internal/domain/activity/activity.go",
+		"a refused row counts as logged", "internal/domain/activity/engine.go",
 		"			case res.Err == nil:\n", "			case res.Err == nil || problem.RetryOf(res.Err) != problem.RetryHuman:\n",
 	},
 	{

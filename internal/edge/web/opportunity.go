@@ -267,7 +267,7 @@ func (p *dealPage) timeline(r *http.Request, list []activity.Activity) {
 	t := ui.Timeline{Empty: ui.EmptyState{Icon: ui.IconClock, Title: "Nothing happened yet", Text: "What Tandem, the partner and people do on this deal stands here, and goes to Salesforce as a task each."}}
 	for i := range list {
 		a := &list[i]
-		e := ui.Event{Kind: ui.ActorIntegration, Actor: a.ActorName, What: strings.TrimPrefix(a.Subject, ui.CloudName(string(a.Cloud))+": "), At: a.HappenedAt, Cloud: string(a.Cloud), Tone: eventTone(a.Kind)}
+		e := ui.Event{Kind: ui.ActorIntegration, Actor: a.ActorName, What: strings.TrimPrefix(a.Subject, ui.CloudName(string(a.Cloud))+": "), At: a.HappenedAt, Cloud: string(a.Cloud), Tone: eventTone(string(a.Kind))}
 		switch a.ActorKind {
 		case authz.KindPerson:
 			e.Kind = ui.ActorPerson

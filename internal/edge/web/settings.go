@@ -69,7 +69,7 @@ type permission struct {
 func permissionsOf(a authz.Actor) ([]permission, error) {
 	var out []permission
 	for _, action := range []authz.Action{
-		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionOwnPassword, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint,
+		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionOwnPassword, authz.ActionReadOperations, authz.ActionSync, authz.ActionLog, authz.ActionMarkJoint,
 		authz.ActionRegister, authz.ActionUpdate, authz.ActionLaunch, authz.ActionClose, authz.ActionAccept, authz.ActionReject, authz.ActionApprove,
 		authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople,
 	} {
