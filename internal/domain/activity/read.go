@@ -77,6 +77,9 @@ func fromCRM(tx *db.Tx, r *Remote, opportunityID string) Activity {
 		OwnerName: r.OwnerName, Done: r.Done, ActorKind: authz.KindPerson, ActorName: r.MadeBy, HappenedAt: r.HappenedAt, CRMObject: r.Object,
 		CRMState: CRMStateLogged, CRMTaskID: r.CRMID, CRMStamp: r.Stamp, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
 	}
+	if r.OwnerName != "" { // who did it, whichever program made the record
+		a.ActorName = r.OwnerName
+	}
 	if r.WhoName != "" {
 		a.Attendees.V = []Attendee{{Name: r.WhoName, Side: SideCustomer}}
 	}

@@ -85,6 +85,7 @@ func (in Input) tidy() Input {
 
 // Validate reports everything that is wrong.
 func (in Input) Validate() error {
+	in = in.tidy()
 	var bad problem.List
 	if in.Kind != KindIntroMeeting && !slices.Contains(Recordable(), in.Kind) {
 		bad.Add("kind", "unknown_kind", "Choose a meeting, call, e-mail, introduction, request or decision")

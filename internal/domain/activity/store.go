@@ -63,13 +63,28 @@ func byOpportunity(ctx context.Context, q db.Queryer, opportunityID string) ([]A
 	return db.Select[Activity](ctx, q, `SELECT a.* FROM activity a WHERE a.opportunity_id = ? AND `+shown+` ORDER BY a.happened_at DESC, a.id DESC LIMIT 500`, opportunityID)
 }
 
-func timeline(ctx context.Context, q db.Queryer, query Query, after *spot, limit int) ([]Line, error) {
-	cond, args := []string{`a.opportunity_id = ?`}, []any{query.OpportunityID}
-	if query.AccountID != "" {
-		cond = []string{`(a.account_id = ? OR a.opportunity_id IN (SELECT d.id FROM opportunity d JOIN account c ON c.crm_id = d.account_crm_id WHERE c.id = ?))`}
-		args = []any{query.AccountID, query.AccountID}
+// of gives the condition for the place of a timeline.
+func (q Query) of() ([]string, []any) {
+	if q.AccountID != "" {
+		return []string{`(a.account_id = ? OR a.opportunity_id IN (SELECT d.id FROM opportunity d JOIN account c ON c.crm_id = d.account_crm_id WHERE c.id = ?))`, shown},
+			[]any{q.AccountID, q.AccountID}
 	}
-	cond = append(cond, shown)
+	return []string{`a.opportunity_id = ?`, shown}, []any{q.OpportunityID}
+}
+
+type countRow struct {
+	Filter Filter `db:"filter"`
+	N      int64  `db:"n"`
+}
+
+func counts(ctx context.Context, q db.Queryer, query Query) ([]countRow, error) {
+	cond, args := query.of()
+	return db.Select[countRow](ctx, q, `SELECT CASE WHEN a.origin = 'engine' THEN 'portal' WHEN a.kind = 'intro_meeting' THEN 'introduction' ELSE a.kind END AS filter, count(*) AS n
+		FROM activity a WHERE `+strings.Join(cond, ` AND `)+` GROUP BY 1`, args...)
+}
+
+func timeline(ctx context.Context, q db.Queryer, query Query, after *spot, limit int) ([]Line, error) {
+	cond, args := query.of()
 	if len(query.Filters) > 0 {
 		kinds, portal := []string{}, 0
 		for _, f := range query.Filters {

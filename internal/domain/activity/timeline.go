@@ -130,6 +130,20 @@ func (s *Service) Timeline(ctx context.Context, q Query) (Page, error) {
 	return Page{Rows: rows[:limit], Next: rows[limit-1].cursor()}, nil
 }
 
+// Counts says how many activities of each filter a timeline holds; q's own filters,
+// cursor and limit don't count. Needs read.
+func (s *Service) Counts(ctx context.Context, q Query) (map[Filter]int64, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, err
+	}
+	rows, err := counts(ctx, s.db, q)
+	out := map[Filter]int64{}
+	for _, r := range rows {
+		out[r.Filter] += r.N
+	}
+	return out, err
+}
+
 // Get gives one activity. Needs read.
 func (s *Service) Get(ctx context.Context, activityID string) (Activity, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {

@@ -206,7 +206,7 @@ func (s *Service) explain(ctx context.Context, rows []Item) error {
 	for i := range rows {
 		x := &rows[i]
 		if x.Code == "" {
-			x.Code = codeIn(x.Text)
+			x.Code = CodeIn(x.Text)
 		}
 		if x.ByCheck {
 			x.Code = CodeCheck

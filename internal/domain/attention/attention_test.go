@@ -293,7 +293,7 @@ func TestACodeIsFoundInWhatASystemSaid(t *testing.T) {
 		"All is LOST": "",
 		"":            "",
 	} {
-		if got := codeIn(text); got != want {
+		if got := CodeIn(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

@@ -74,9 +74,9 @@ func fixOf(x *Item) string {
 
 var codeShape = regexp.MustCompile(`\b[A-Z]{2,}(?:_[A-Z]+)+\b|\b[A-Z][A-Za-z]+Exception\b`)
 
-// codeIn finds a system's code in its text: the first that is known, else the first
+// CodeIn finds a system's code in its text: the first that is known, else the first
 // that looks like one.
-func codeIn(text string) string {
+func CodeIn(text string) string {
 	found := codeShape.FindAllString(text[:min(len(text), 4000)], -1)
 	for _, c := range found {
 		if FixOf(c) != "" {

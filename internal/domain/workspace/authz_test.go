@@ -113,6 +113,10 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := acts.Timeline(ctx, activity.Query{OpportunityID: "x"})
 			return err
 		}},
+		"activity.Counts": {authz.ActionRead, func(ctx context.Context) error {
+			_, err := acts.Counts(ctx, activity.Query{OpportunityID: "x"})
+			return err
+		}},
 		"activity.CancelMode":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := acts.CancelMode(ctx); return err }},
 		"activity.SetCancelMode": {authz.ActionChangeSettings, func(ctx context.Context) error { return acts.SetCancelMode(ctx, activity.CancelMark, 0) }},
 		"activity.Record":        {authz.ActionLog, func(ctx context.Context) error { _, err := acts.Record(ctx, activity.Input{}, true); return err }},

@@ -30,12 +30,13 @@ func (w *Web) routesSettings() {
 	w.routesLevels()
 	w.routesOwners()
 	w.routesFiscal()
+	w.routesCancelled()
 	w.routesPeople()
 }
 
 // settingsTabs are the sections; key is the last part of the address.
 var settingsTabs = []struct{ key, label string }{
-	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"service-levels", "Service levels"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
+	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"cancelled-activities", "Cancelled activities"}, {"service-levels", "Service levels"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
 }
 
 // settingsPage is the frame of a section; only p's own parts are set by it.

@@ -70,6 +70,7 @@ func New(a *app.App) *Web {
 	w.routesConflicts()
 	w.routesFields()
 	w.routesInvitations()
+	w.routesActivities()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()
