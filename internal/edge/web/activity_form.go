@@ -57,14 +57,6 @@ func (f *activityForm) fault(name string) string { return ui.FieldError(f.Fields
 // What asks for the kind in words.
 func (f *activityForm) What() string { return "The " + strings.ToLower(f.Kind.Label()) }
 
-func (f *activityForm) zones() []ui.Option {
-	var out []ui.Option
-	for _, name := range zone.Choices(f.Zone) {
-		out = append(out, ui.Option{Value: name, Label: strings.ReplaceAll(name, "_", " "), Selected: name == f.Zone})
-	}
-	return out
-}
-
 // attendeeValue is a person as a checkbox sends them.
 func attendeeValue(x activity.Attendee) string {
 	return url.Values{"n": {x.Name}, "e": {x.Email}, "c": {x.Company}, "s": {string(x.Side)}}.Encode()

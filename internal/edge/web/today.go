@@ -38,6 +38,7 @@ var itemKinds = []struct {
 	{workspace.ItemAction, "Partner asks", "/opportunities?state=action_required"},
 	{workspace.ItemInvitation, "Invitations", invitationsPath + "?show=answer"},
 	{workspace.ItemToLink, "To link", invitationsPath + "?show=accepted"},
+	{workspace.ItemIntro, "Intro meetings", ""},
 	{workspace.ItemFailed, "Refused", "/opportunities?state=failed"},
 	{workspace.ItemConflict, "Conflicts", "/conflicts"},
 	{workspace.ItemRefused, "Fields refused", ""},
@@ -296,6 +297,9 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	}
 	at := out.Href + "#" + string(i.Cloud)
 	switch i.Kind {
+	case workspace.ItemIntro:
+		out.Href = introPath(i.IntroID, "")
+		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Say what came of it", Href: out.Href + "#outcome"}
 	case workspace.ItemAction:
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: at}
 	case workspace.ItemFailed:
