@@ -324,10 +324,10 @@ func (s *Service) change(ctx context.Context, tx *db.Tx, w Wish, edit func(a *Ac
 	if w.Version != 0 && a.Version != w.Version {
 		return a, problem.Precondition("activity", a.ID)
 	}
-	switch {
-	case a.Origin == OriginCRM:
+	switch a.Origin {
+	case OriginCRM:
 		return a, problem.Conflict("made_in_crm", "It was made in Salesforce: change it there")
-	case a.Origin == OriginEngine:
+	case OriginEngine:
 		return a, problem.Conflict("made_by_engine", "Tandem logged it by itself: it tells what happened and stays as it is")
 	}
 	if err := edit(&a); err != nil {

@@ -67,9 +67,6 @@ func attendeeOf(value string) (activity.Attendee, bool) {
 	return activity.Attendee{Name: v.Get("n"), Email: v.Get("e"), Company: v.Get("c"), Side: activity.Side(v.Get("s"))}, err == nil && len(v) > 0
 }
 
-// attendeeLine is a person as the text field holds them.
-func attendeeLine(x activity.Attendee) string { return joined(", ", x.Name, x.Email, x.Company) }
-
 // attendeesIn reads the lines of the text field: what holds an @ is the address, what
 // stands before it the name, what is left the company.
 func attendeesIn(text string) []activity.Attendee {

@@ -128,7 +128,7 @@ func (w *Web) showIntro(rw http.ResponseWriter, r *http.Request, status int, f i
 	}
 	p.Zone = fallback(f.V.Get("zone"), m.Ours.V.Zone)
 	p.Zones = zoneOptions(p.Zone)
-	p.head(w, where)
+	p.head(where)
 	t := ui.Timeline{Empty: ui.EmptyState{Icon: ui.IconClock, Title: "Nothing yet"}}
 	for _, e := range events {
 		x := ui.Event{Kind: ui.ActorPerson, Actor: e.ActorName, What: e.Subject, At: e.HappenedAt}
@@ -148,7 +148,7 @@ func (w *Web) showIntro(rw http.ResponseWriter, r *http.Request, status int, f i
 	w.render(rw, r, status, introHTML(p))
 }
 
-func (p *introView) head(w *Web, where activityPlace) {
+func (p *introView) head(where activityPlace) {
 	m := &p.M
 	p.Header = ui.RecordHeader{Kind: "Intro meeting", Title: m.Title, State: introBadge(m.State)}
 	next := func(tone ui.Tone, text, why, at string) {
