@@ -240,6 +240,9 @@ func (c *CRM) writeRecords(ctx context.Context, o *Object, writes []activity.Wri
 			f[activityKey] = w.Key
 			made, rows = append(made, i), append(rows, f)
 		}
+		if r := problem.RemoteOf(out[i].Err); r != nil && r.Operation == tokenOp {
+			return out[i].Err // the sign-in was refused, not this record
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -248,7 +251,7 @@ func (c *CRM) writeRecords(ctx context.Context, o *Object, writes []activity.Wri
 		return nil
 	}
 	results, err := c.client.UpsertCollection(ctx, o.Name, activityKey, rows)
-	if len(results) != len(rows) {
+	if err != nil { // of the whole call: no row was refused
 		return err
 	}
 	for k, i := range made {

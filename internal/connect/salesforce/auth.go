@@ -18,6 +18,9 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 )
 
+// tokenOp names the sign-in in errors.
+const tokenOp = "oauth2/token"
+
 // assertionLife stays under the three minutes that Salesforce allows.
 const assertionLife = 150 * time.Second
 
@@ -96,7 +99,7 @@ func (c *Client) signedIn(ctx context.Context, ended *session) (*session, error)
 // are repeated.
 func (c *Client) signIn(ctx context.Context) (*session, error) {
 	ans, err := c.exchange(ctx, call{
-		op: "oauth2/token", method: http.MethodPost, host: c.login.String(), path: "/services/oauth2/token",
+		op: tokenOp, method: http.MethodPost, host: c.login.String(), path: "/services/oauth2/token",
 		contentType: "application/x-www-form-urlencoded", idempotent: true,
 		makeBody: func() ([]byte, error) {
 			form, err := c.grant()
@@ -112,11 +115,11 @@ func (c *Client) signIn(ctx context.Context) (*session, error) {
 		ID          string `json:"id"`
 	}
 	if err := json.Unmarshal(ans.body, &reply); err != nil || reply.AccessToken == "" {
-		return nil, garbage("oauth2/token", ans, "no access token in the answer")
+		return nil, garbage(tokenOp, ans, "no access token in the answer")
 	}
 	u, err := url.Parse(strings.TrimRight(reply.InstanceURL, "/"))
 	if err != nil || u.Host == "" || u.Path != "" || u.User != nil || (u.Scheme != "https" && u.Scheme != c.login.Scheme) {
-		return nil, garbage("oauth2/token", ans, "no usable instance_url in the answer")
+		return nil, garbage(tokenOp, ans, "no usable instance_url in the answer")
 	}
 	s := &session{token: reply.AccessToken, instance: u.String()}
 	if _, rest, ok := strings.Cut(reply.ID, "/id/"); ok {

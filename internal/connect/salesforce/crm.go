@@ -236,7 +236,7 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, registrationObject, registrationKey, fields)
-	if len(rows) != len(list) {
+	if err != nil {
 		return nil, err
 	}
 	out := make([]registration.CRMResult, len(rows))
@@ -279,7 +279,7 @@ func (c *CRM) LogTasks(ctx context.Context, list []activity.Task) ([]activity.Re
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, "Task", activityKey, fields)
-	if len(rows) != len(list) {
+	if err != nil {
 		return nil, err
 	}
 	out := make([]activity.Result, len(rows))
