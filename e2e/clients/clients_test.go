@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tandem-cosell/tandem/internal/connect/salesforce/pack"
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
@@ -65,6 +66,16 @@ func TestSalesforceClientDoesTheMainJob(t *testing.T) {
 		"SALESFORCE_CLIENT_SECRET="+secret,
 		"CONTROL_URL="+url+"/_control",
 	)
+}
+
+func TestSalesforcesOwnLibraryTakesThePackage(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	dir := filepath.Join(t.TempDir(), "package")
+	if err := pack.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	runScript(t, "package-check.mjs", "PACKAGE_DIR="+dir)
 }
 
 // needNode fails in CI, and skips elsewhere, when the clients aren't installed.
