@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
@@ -57,6 +59,7 @@ type App struct {
 	Registrations *registration.Service
 	Activities    *activity.Service
 	Approvals     *approval.Service
+	Tagging       *tagging.Service
 	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
@@ -134,7 +137,15 @@ func (a *App) build(ctx context.Context, works Works) error {
 		if err != nil {
 			return err
 		}
-		return a.Registrations.Reconsider(ctx, tx, m, changed)
+		if err := a.Registrations.Reconsider(ctx, tx, m, changed); err != nil {
+			return err
+		}
+		for some := range slices.Chunk(changed, db.MaxIn) {
+			if err := a.Tagging.Check(ctx, tx, some); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	a.Jobs, err = jobs.New(ctx, jobs.Config{DB: a.DB, Logger: a.quietLog(), Workers: cfg.Workers, Work: bool(works), Periodic: periodic, Registry: registry, Exclusive: exclusive})
 	return err
@@ -253,7 +264,8 @@ func (a *App) connect() error {
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
 	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
-	a.Sync.Registrations, a.Sync.Invitations = a.Registrations, a.Invitations
+	a.Tagging = tagging.NewService(a.DB, a.Clock, a.Opportunities)
+	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
 	return nil
 }

@@ -13,6 +13,7 @@ var domainOrder = []string{
 	"activity",
 	"approval",
 	"invitation",
+	"tagging",
 	"offer",
 	"connection",
 	"view",

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -40,6 +41,7 @@ var unguarded = map[string]bool{
 	"approval.Handle": true, "approval.Do": true, "approval.Decide": true, // by the action of the wish
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true,
+	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"connection.Report": true, "connection.Usage": true,
 }
 
@@ -50,6 +52,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	people, accounts, opps := team.NewService(d, c), account.NewService(d), opportunity.NewService(d, c)
 	regs, acts, conns := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), connection.NewService(d, c)
 	apprs := approval.NewService(d, c, opps, regs, acts)
+	tags := tagging.NewService(d, c, opps)
 	views, work := view.NewService(d, c), NewService(d, c)
 	yes := true
 	cases := map[string]guarded{
@@ -125,6 +128,17 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			return err
 		}},
 		"approval.Resend":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"tagging.Rules":           {authz.ActionRead, func(ctx context.Context) error { _, _, err := tags.Rules(ctx); return err }},
+		"tagging.SetRules":        {authz.ActionChangeSettings, func(ctx context.Context) error { return tags.SetRules(ctx, tagging.DefaultRules(), 9) }},
+		"tagging.Preview":         {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := tags.Preview(ctx, nil); return err }},
+		"tagging.List":            {authz.ActionRead, func(ctx context.Context) error { _, err := tags.List(ctx, tagging.Query{}); return err }},
+		"tagging.Of":              {authz.ActionRead, func(ctx context.Context) error { _, err := tags.Of(ctx, "x"); return err }},
+		"tagging.Counts":          {authz.ActionRead, func(ctx context.Context) error { _, err := tags.Counts(ctx); return err }},
+		"tagging.Accept":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Accept(ctx, "x", "y", "{}", "why") }},
+		"tagging.Reopen":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Reopen(ctx, "x", "y") }},
+		"tagging.Correct":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Correct(ctx, "x", "y", "{}"); return err }},
+		"tagging.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Try(ctx, "x", "y", "{}"); return err }},
+		"tagging.Withdraw":        {authz.ActionUpdate, func(ctx context.Context) error { return tags.Withdraw(ctx, "x") }},
 		"connection.List":         {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
 		"view.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
 		"view.Save":               {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},
@@ -141,7 +155,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "tagging": tags, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

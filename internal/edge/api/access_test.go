@@ -36,6 +36,10 @@ var bodies = map[string]string{
 	"put-registration-fields": `{"values":{"x":"y"}}`,
 	"put-field-owners":        `{}`,
 	"put-fiscal-year":         `{"start_month":2}`,
+	"correct-tags":            `{"opportunity_id":"opp_x","rule":"two_clouds","tags":"{}"}`,
+	"accept-tags":             `{"opportunity_id":"opp_x","rule":"two_clouds","tags":"{}","reason":"x"}`,
+	"reopen-tags":             `{"opportunity_id":"opp_x","rule":"two_clouds"}`,
+	"put-tagging-rules":       `{"rules":[]}`,
 	"reject-invitation":       `{"reason":"Other"}`,
 	"link-invitation":         `{"opportunity_id":"opp_x"}`,
 }

@@ -70,6 +70,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerInvitations()
 	s.registerWork()
 	s.registerOversight()
+	s.registerTagging()
 	s.registerMachinery()
 	s.registerViews()
 	s.registerSettings()
@@ -135,6 +136,7 @@ func tags() []*huma.Tag {
 		{Name: "Opportunities", Description: "The deals of Salesforce, and which of them are joint."},
 		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
+		{Name: "Tagging", Description: "Deals whose partner and route fields in Salesforce are wrong, and their corrections."},
 		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
 		{Name: "Invitations", Description: "Deals and leads that partners offer us."},
 		{Name: "Views", Description: "Saved views of lists."},

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
@@ -66,6 +67,8 @@ type dealPage struct {
 	Clouds   []cloudPart
 	Others   []cloud.Cloud // clouds with nothing to show: a person may mark it joint
 	OtherRef *refusedForm
+	Tags     []tagging.Finding
+	MayTag   string // why not, "" if they may
 	Timeline ui.Timeline
 	Failed   bool // Salesforce refused an activity
 	Retry    ui.Button
@@ -126,6 +129,10 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 		}
 		p.Clouds = append(p.Clouds, w.cloudPart(r, &deal, &views[i], refused))
 	}
+	if p.Tags, err = w.app.Tagging.Of(ctx, deal.ID); err != nil {
+		return dealPage{}, err
+	}
+	p.MayTag = whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")
 	p.Header = w.dealHeader(r, &deal, views)
 	p.timeline(r, happened)
 	p.facts(&deal)

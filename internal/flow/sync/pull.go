@@ -243,8 +243,17 @@ func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, rows []oppo
 		return err
 	}
 	touched, err := opportunity.Decide(ctx, tx, m, changed)
-	if err != nil || len(touched) == 0 {
+	if err != nil {
 		return err
 	}
-	return s.Opportunities.Changed(ctx, tx, touched)
+	if len(touched) > 0 {
+		if err := s.Opportunities.Changed(ctx, tx, touched); err != nil { // which looks at their tags, too
+			return err
+		}
+	}
+	done := make(map[string]bool, len(touched))
+	for i := range touched {
+		done[touched[i].ID] = true
+	}
+	return s.Tagging.Check(ctx, tx, slices.DeleteFunc(changed, func(o opportunity.Opportunity) bool { return done[o.ID] }))
 }

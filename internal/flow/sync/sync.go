@@ -18,6 +18,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/notify"
@@ -105,6 +106,7 @@ type Service struct {
 	Registrations *registration.Service
 	Activities    *activity.Service
 	Invitations   *invitation.Service
+	Tagging       *tagging.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
 
@@ -123,6 +125,9 @@ func (s *Service) Push(ctx context.Context) error {
 		return ErrNotConnected
 	}
 	err := s.pushEdits(ctx)
+	if err == nil {
+		err = s.pushCorrections(ctx)
+	}
 	if err == nil {
 		err = s.pushRegistrations(ctx)
 	}
@@ -147,21 +152,35 @@ func (s *Service) pushEdits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var passed error
+	return s.update(ctx, changes, func(i int, err error) error { return s.Registrations.WrittenCRM(ctx, edits[i], err) })
+}
+
+// pushCorrections writes the corrections of tags that people confirmed. One whose
+// opportunity changed in Salesforce meanwhile is left until that was read.
+func (s *Service) pushCorrections(ctx context.Context) error {
+	changes, corrections, err := s.Tagging.Pending(ctx, pushBatch)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, changes, func(i int, err error) error { return s.Tagging.Written(ctx, &corrections[i], err) })
+}
+
+// update writes changes to opportunities one by one and has each outcome kept. It
+// ends at the first error that passes by itself.
+func (s *Service) update(ctx context.Context, changes []registration.CRMChange, keep func(i int, err error) error) error {
 	for i, c := range changes {
 		err := s.CRM.UpdateOpportunity(ctx, c)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if serr := s.Registrations.WrittenCRM(ctx, edits[i], err); serr != nil {
-			return serr
+		if kerr := keep(i, err); kerr != nil {
+			return kerr
 		}
 		if err != nil && !problem.Is(err, problem.KindPrecondition) && problem.RetryOf(err) != problem.RetryHuman {
-			passed = err
-			break
+			return err
 		}
 	}
-	return passed
+	return nil
 }
 
 func (s *Service) pushRegistrations(ctx context.Context) error {
