@@ -147,21 +147,22 @@ func (s *Service) pushEdits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var passed error
 	for i, c := range changes {
-		err := s.CRM.UpdateOpportunity(ctx, c)
+		res, err := s.CRM.UpdateOpportunity(ctx, c)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if serr := s.Registrations.WrittenCRM(ctx, edits[i], err); serr != nil {
-			return serr
+		if err != nil {
+			return err
 		}
-		if err != nil && !problem.Is(err, problem.KindPrecondition) && problem.RetryOf(err) != problem.RetryHuman {
-			passed = err
-			break
+		if err := s.Registrations.WrittenCRM(ctx, edits[i], res.Err); err != nil {
+			return err
+		}
+		if res.Err != nil && !problem.Is(res.Err, problem.KindPrecondition) && problem.RetryOf(res.Err) != problem.RetryHuman {
+			return res.Err
 		}
 	}
-	return passed
+	return nil
 }
 
 func (s *Service) pushRegistrations(ctx context.Context) error {
