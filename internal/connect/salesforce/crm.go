@@ -236,7 +236,7 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, registrationObject, registrationKey, fields)
-	if len(rows) != len(list) {
+	if len(rows) != len(list) || ofConnection(err) {
 		return nil, err
 	}
 	out := make([]registration.CRMResult, len(rows))
@@ -248,21 +248,25 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 
 // UpdateOpportunity writes one change, unless the record was changed since it was
 // read.
-func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) error {
+func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) (registration.CRMResult, error) {
 	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
 	if err != nil || !ok {
-		return err
+		return registration.CRMResult{}, err
 	}
 	fields := Fields{}
 	for ours, text := range change.Fields {
 		path, ok := p.paths[ours]
 		if !ok || strings.Contains(path, ".") {
-			return problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
-				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)
+			return registration.CRMResult{Err: problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
+				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)}, nil
 		}
 		fields[path] = orNil(text)
 	}
-	return c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
+	err = c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
+	if ofConnection(err) {
+		return registration.CRMResult{}, err
+	}
+	return registration.CRMResult{RowID: change.OpportunityCRMID, Err: err}, nil
 }
 
 // LogTasks writes completed Tasks by their key.
@@ -279,7 +283,7 @@ func (c *CRM) LogTasks(ctx context.Context, list []activity.Task) ([]activity.Re
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, "Task", activityKey, fields)
-	if len(rows) != len(list) {
+	if len(rows) != len(list) || ofConnection(err) {
 		return nil, err
 	}
 	out := make([]activity.Result, len(rows))

@@ -298,10 +298,11 @@ type CRMResult struct {
 }
 
 // CRM is where registrations are written back. Results are in the order of the
-// records; an error of the whole call means that nothing is known of any.
+// records; an error of the whole call, such as a refused sign-in, means that
+// nothing is known of any: it is no refusal of theirs.
 type CRM interface {
 	UpsertRegistrations(ctx context.Context, records []CRMRecord) ([]CRMResult, error)
-	// UpdateOpportunity writes one change. A record that was changed since is a
-	// problem of kind precondition; nothing is written then.
-	UpdateOpportunity(ctx context.Context, c CRMChange) error
+	// UpdateOpportunity writes one change. The result's error for a record that was
+	// changed since is a problem of kind precondition; nothing is written then.
+	UpdateOpportunity(ctx context.Context, c CRMChange) (CRMResult, error)
 }

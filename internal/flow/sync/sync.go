@@ -169,15 +169,18 @@ func (s *Service) pushCorrections(ctx context.Context) error {
 // ends at the first error that passes by itself.
 func (s *Service) update(ctx context.Context, changes []registration.CRMChange, keep func(i int, err error) error) error {
 	for i, c := range changes {
-		err := s.CRM.UpdateOpportunity(ctx, c)
+		res, err := s.CRM.UpdateOpportunity(ctx, c)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if kerr := keep(i, err); kerr != nil {
-			return kerr
-		}
-		if err != nil && !problem.Is(err, problem.KindPrecondition) && problem.RetryOf(err) != problem.RetryHuman {
+		if err != nil {
 			return err
+		}
+		if err := keep(i, res.Err); err != nil {
+			return err
+		}
+		if res.Err != nil && !problem.Is(res.Err, problem.KindPrecondition) && problem.RetryOf(res.Err) != problem.RetryHuman {
+			return res.Err
 		}
 	}
 	return nil
