@@ -89,6 +89,7 @@ func (DecideArgs) Kind() string { return "joint_decide" }
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(),
+		InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(), BulkArgs{}.Kind(),
 	}
 }
 
@@ -291,6 +292,9 @@ func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
 		if _, _, err := client.InsertNow(ctx, InvitationsArgs{Cloud: c}, anyOnce); err != nil {
 			return err
 		}
+	}
+	if err := s.sweepBulk(ctx, client); err != nil {
+		return err
 	}
 	if err := s.ReportUsage(ctx); err != nil {
 		return err
