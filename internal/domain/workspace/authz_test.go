@@ -86,7 +86,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"registration.Defaults":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := regs.Defaults(ctx); return err }},
 		"registration.SetDefaults": {authz.ActionChangeSettings, func(ctx context.Context) error { return regs.SetDefaults(ctx, registration.DefaultSolutions{}, 0) }},
 		"registration.Register":    {authz.ActionRegister, func(ctx context.Context) error { _, _, err := regs.Register(ctx, "x", cloud.AWS, true); return err }},
-		"registration.Assign":      {authz.ActionUpdate, func(ctx context.Context) error { return regs.Assign(ctx, "x", opportunity.Member{}) }},
+		"registration.Assign":      {authz.ActionUpdate, func(ctx context.Context) error { return regs.Assign(ctx, "x", opportunity.Member{}, nil) }},
 		"registration.CheckAssign": {authz.ActionUpdate, func(ctx context.Context) error { return regs.CheckAssign(ctx, "x", opportunity.Member{}) }},
 		"registration.ResendEdit":  {authz.ActionUpdate, func(ctx context.Context) error { return regs.ResendEdit(ctx, "x", "p") }},
 		"registration.TryPut":      {authz.ActionUpdate, func(ctx context.Context) error { _, err := regs.TryPut(ctx, "x", "p", ""); return err }},

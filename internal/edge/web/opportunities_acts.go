@@ -111,7 +111,7 @@ func (o *opportunities) actPreview(rw http.ResponseWriter, r *http.Request, a bu
 		o.fail(rw, r, err)
 		return
 	}
-	n := bulk.Count(rows, bulk.OutcomeWill, bulk.OutcomeWaits)
+	n := bulk.Count(rows, bulk.Acts()...)
 	p.Rows = actTable(rows, "What would happen")
 	p.Do = ui.Button{Label: actVerb(p.Ask, n), Variant: ui.VariantPrimary}
 	if n == 0 {

@@ -95,7 +95,7 @@ func (TaggingArgs) Kind() string { return "tagging_check" }
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
-		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(),
 	}
 }
 
@@ -302,6 +302,9 @@ func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
 		if _, _, err := client.InsertNow(ctx, InvitationsArgs{Cloud: c}, anyOnce); err != nil {
 			return err
 		}
+	}
+	if err := s.sweepBulk(ctx, client); err != nil {
+		return err
 	}
 	if err := s.ReportUsage(ctx); err != nil {
 		return err

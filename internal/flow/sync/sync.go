@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
@@ -113,6 +114,8 @@ type Service struct {
 	// Background marks the calls to the CRM that nobody waits for, so that they
 	// leave the last of its daily calls to people; nil marks none.
 	Background func(context.Context) context.Context
+
+	bulk *bulk.Service // set by HookBulk; nil has no acts carried on
 }
 
 // ErrNotConnected is what a flow gives when Salesforce is not connected.
