@@ -29,8 +29,8 @@ type silent struct{}
 
 var errSilent = errors.New("the portal is not to be asked")
 
-func (silent) Cloud() cloud.Cloud                            { return cloud.AWS }
-func (silent) Check(registration.Deal) registration.Findings { return nil }
+func (silent) Cloud() cloud.Cloud                                 { return cloud.AWS }
+func (silent) Check(registration.Deal) registration.Findings      { return nil }
 func (silent) Payload(registration.Deal) (json.RawMessage, error) { return json.RawMessage(`{}`), nil }
 
 func (silent) Create(context.Context, json.RawMessage, string) (registration.Remote, error) {
