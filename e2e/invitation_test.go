@@ -143,6 +143,58 @@ func TestAReferralIsAcceptedAndLinkedAndAnotherRejectedInTheBrowser(t *testing.T
 	}
 }
 
+// An Associate's answer waits for a Director, and goes out by itself when it is
+// approved.
+func TestAnAssociateAcceptsAReferralAndADirectorApprovesItInTheBrowser(t *testing.T) {
+	t.Parallel()
+	o, axe := newOffers(t), readAxe(t)
+	ann, dan := user(t, "ann@example.com", "associate", "--data-dir", o.dir), user(t, "dan@example.com", "director", "--data-dir", o.dir)
+	control(t, o.services.AWS.URL, "refer", `{"opportunity":{"Customer":{"Account":{"CompanyName":"Dovetail Labs"}}}}`)
+	offer := o.offered(o.visitor(), "Dovetail Labs")
+	ctx := startBrowser(t)
+	sees := func(text string) {
+		t.Helper()
+		arrived(ctx, t, fmt.Sprintf(`document.body.textContent.includes(%q)`, text))
+	}
+
+	signedIn(ctx, t, o.base, "ann@example.com", ann)
+	said := listen(ctx)
+	open(ctx, t, o.base+offer)
+	sees("A Director approves it first; then it goes out by itself.")
+	press(ctx, t, chromedp.Click(chromedp.CSS("#accept button")))
+	sees("Sent to Test director for approval: it goes out by itself when approved")
+	sees("Nothing: it waits for a Director")
+	examine(ctx, t, axe, "invitation-waits")
+	open(ctx, t, o.base+"/")
+	sees("Waits for approval: Accept the referral from AWS")
+	if n := o.referred(); n != 0 {
+		t.Fatalf("%d opportunities before a Director approved", n)
+	}
+
+	signedIn(ctx, t, o.base, "dan@example.com", dan)
+	sees("Test associate asks: Accept the referral from AWS")
+	examine(ctx, t, axe, "today-approve-invitation")
+	open(ctx, t, o.base+"/invitations")
+	sees("Waits for approval")
+	open(ctx, t, o.base+offer)
+	sees("Decide on the request of Test associate")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`a[href^="/approvals/apr_"]`)))
+	sees("What is offered")
+	examine(ctx, t, axe, "approval-invitation")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`form[action$="/approve"] button`)))
+	sees("Approved: it goes out now, in Test associate's name")
+	open(ctx, t, o.base+offer)
+	arrived(ctx, t, `document.querySelector("#link") !== null`)
+	sees("Test associate")
+	examine(ctx, t, axe, "invitation-approved")
+	for _, m := range said() {
+		t.Errorf("console: %s", m)
+	}
+	if n := o.referred(); n != 1 {
+		t.Errorf("%d opportunities of AWS's", n)
+	}
+}
+
 func press(ctx context.Context, t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, actions...); err != nil {

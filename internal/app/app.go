@@ -263,10 +263,10 @@ func (a *App) connect() error {
 		pace = registration.DefaultPace
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
-	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
 	a.Tagging = tagging.NewService(a.DB, a.Clock, a.Opportunities)
-	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
+	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, a.Approvals, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
+	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging
 	return nil
 }
 

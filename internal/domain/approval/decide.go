@@ -175,6 +175,23 @@ func (s *Service) close(ctx context.Context, tx *db.Tx, actor authz.Actor, r *Re
 	return s.tell(ctx, tx, r, kind, subject, body)
 }
 
+// Overtake ends what waits about a record that moved on, in the transaction that
+// moved it: nobody could do it any more, whoever approved it. why says what became
+// of the record. Who asked is told on Today.
+func (s *Service) Overtake(ctx context.Context, tx *db.Tx, subject, why string) error {
+	waiting, err := PendingOn(ctx, tx, []string{subject})
+	if err != nil {
+		return err
+	}
+	for _, r := range waiting[subject] {
+		r.State, r.Outcome = StateSuperseded, why
+		if err := s.close(ctx, tx, authz.System, &r, "approval.supersede", "approval_superseded", "Out of date: "+r.Title, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Withdraw takes one's own request back.
 func (s *Service) Withdraw(ctx context.Context, requestID string, version int64) (Request, error) {
 	return s.own(ctx, requestID, func(tx *db.Tx, actor authz.Actor, r *Request) error {
@@ -223,6 +240,7 @@ type Query struct {
 	States        []State
 	RequestedBy   string // person id
 	NotBy         string // person id: not theirs
+	Subjects      []string
 	OpportunityID string
 	Unseen        bool
 	OldestFirst   bool
@@ -267,6 +285,24 @@ func Waiting(ctx context.Context, q db.Queryer, limit int) ([]Request, error) {
 	}
 	return list(ctx, q, Query{States: []State{StatePending}, NotBy: actor.ID, OldestFirst: true}, limit)
 }
+
+// PendingOn gives the requests that wait about the given records, the oldest first,
+// by record.
+func PendingOn(ctx context.Context, q db.Queryer, subjects []string) (map[string][]Request, error) {
+	out := map[string][]Request{}
+	if len(subjects) == 0 {
+		return out, nil
+	}
+	rows, err := list(ctx, q, Query{States: []State{StatePending}, Subjects: subjects, OldestFirst: true}, maxPendingOn)
+	for _, r := range rows {
+		out[r.Subject] = append(out[r.Subject], r)
+	}
+	return out, err
+}
+
+// maxPendingOn is far more than the people of a team who could ask about one page
+// of records.
+const maxPendingOn = 10_000
 
 // Asked gives the actor's own requests that wait, and those decided that they have
 // not taken note of, the oldest first, at most limit.

@@ -231,8 +231,13 @@ func (r *Request) told() map[string]any {
 	return out
 }
 
-// tell puts a step on the deal's timeline.
+// tell puts a step on the timelines of what the request is about.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, r *Request, kind, subject, body string) error {
+	if e := s.executors[r.Wish]; e.Tell != nil {
+		if err := e.Tell(ctx, tx, r, kind, subject, body); err != nil {
+			return err
+		}
+	}
 	if r.OpportunityID == "" {
 		return nil
 	}

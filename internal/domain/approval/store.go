@@ -62,6 +62,9 @@ func list(ctx context.Context, q db.Queryer, by Query, limit int) ([]Request, er
 	if by.NotBy != "" {
 		add("a.requested_by <> ?", by.NotBy)
 	}
+	if len(by.Subjects) > 0 {
+		add("a.subject IN (?)", by.Subjects)
+	}
 	if by.OpportunityID != "" {
 		add("a.opportunity_id = ?", by.OpportunityID)
 	}

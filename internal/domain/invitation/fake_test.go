@@ -15,8 +15,11 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/db/dbtest"
@@ -259,6 +262,7 @@ type fixture struct {
 	*Service
 	p     *sender
 	regs  *registration.Service
+	apprs *approval.Service
 	db    *db.DB
 	clock *clock.Fake
 	ctx   context.Context
@@ -279,10 +283,48 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 		f.p = &sender{now: f.clock.Now, offers: map[string]*offer{}, tasks: map[string]*Task{}, ofTask: map[string]string{}, faults: map[string][]string{}}
 		f.ctx = as(t.Context(), authz.LevelABDM)
 		f.regs = registration.NewService(d, f.clock, nil, registration.DefaultPace)
-		f.Service = NewService(d, f.clock, []Portal{f.p}, f.regs, pace)
+		f.apprs = approval.NewService(d, f.clock, opportunity.NewService(d, f.clock), f.regs, activity.NewService(d, f.clock))
+		f.Service = NewService(d, f.clock, []Portal{f.p}, f.regs, f.apprs, pace)
 		f.Wake = func(_ context.Context, _ *db.Tx, id string) error { f.woken = append(f.woken, id); return nil }
 		test(t, f)
 	})
+}
+
+// person stores somebody who can sign in, and gives a context in which they act.
+func (f *fixture) person(t *testing.T, name string, l authz.Level) context.Context {
+	t.Helper()
+	mail := strings.ToLower(name) + "@example.com"
+	p := team.Person{ID: "usr_" + name, Name: name, NameKey: name, Email: mail, EmailKey: mail, Level: l, Active: true, PasswordHash: mail, Version: 1}
+	err := f.db.InTx(t.Context(), f.clock, func(tx *db.Tx) error {
+		p.CreatedAt, p.UpdatedAt = tx.Now(), tx.Now()
+		return db.Insert(t.Context(), tx, "person", &p)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authz.With(t.Context(), p.Actor())
+}
+
+// done is the invitation of a wish that was done, which it has to be.
+func done(t *testing.T) func(Result, error) Invitation {
+	return func(r Result, err error) Invitation {
+		t.Helper()
+		if err != nil || r.Waiting != nil {
+			t.Fatalf("%+v, %v", r.Waiting, err)
+		}
+		return r.Invitation
+	}
+}
+
+// asked is the request that a wish became, which it has to.
+func asked(t *testing.T) func(Result, error) approval.Request {
+	return func(r Result, err error) approval.Request {
+		t.Helper()
+		if err != nil || r.Waiting == nil {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		return *r.Waiting
+	}
 }
 
 // offered refers one invitation and follows the portal's list.

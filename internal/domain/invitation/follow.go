@@ -152,10 +152,11 @@ func (s *Service) take(ctx context.Context, p Portal, r Remote) error {
 		}
 		i, ok := known[r.RemoteID]
 		if ok {
+			before := i.State
 			if err := s.observe(ctx, tx, &i, r); err != nil {
 				return err
 			}
-			if err := update(ctx, tx, &i); err != nil {
+			if err := s.store(ctx, tx, &i, before); err != nil {
 				return err
 			}
 			return s.wakeIfDue(ctx, tx, &i)

@@ -32,6 +32,9 @@ func (k Kind) Label() string {
 	return "Referral"
 }
 
+// Word is the kind within a sentence.
+func (k Kind) Word() string { return strings.ToLower(k.Label()) }
+
 // State is where an invitation stands in its life.
 type State string
 

@@ -18,6 +18,14 @@ func ByID(ctx context.Context, q db.Queryer, id string) (Invitation, error) {
 	return i, err
 }
 
+// ByIDs gives those of the invitations that there are.
+func ByIDs(ctx context.Context, q db.Queryer, ids []string) ([]Invitation, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE id IN (?)`, ids)
+}
+
 // ByRemoteIDs gives invitations by the ids that a portal gave them.
 func ByRemoteIDs(ctx context.Context, q db.Queryer, c cloud.Cloud, ids []string) (map[string]Invitation, error) {
 	rows, err := db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND remote_id IN (?)`, c, ids)

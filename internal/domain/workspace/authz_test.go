@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
@@ -39,6 +40,8 @@ var unguarded = map[string]bool{
 	// In the caller's transaction; what they are without it stands in the table.
 	"opportunity.MarkJointTx": true, "registration.RegisterTx": true, "registration.PutTx": true, "registration.SettleTx": true, "registration.ResendTx": true,
 	"approval.Handle": true, "approval.Do": true, "approval.Decide": true, // by the action of the wish
+	"approval.Overtake":  true, // in the transaction of whoever moved the record
+	"invitation.Advance": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
@@ -52,6 +55,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	people, accounts, opps := team.NewService(d, c), account.NewService(d), opportunity.NewService(d, c)
 	regs, acts, conns := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), connection.NewService(d, c)
 	apprs := approval.NewService(d, c, opps, regs, acts)
+	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
 	tags := tagging.NewService(d, c, opps)
 	views, work := view.NewService(d, c), NewService(d, c)
 	yes := true
@@ -127,7 +131,19 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := apprs.Settle(ctx, "x", "p", registration.ChoiceOurs, "", "", "")
 			return err
 		}},
-		"approval.Resend":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"approval.Resend":   {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"invitation.Accept": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Accept(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Reject": {authz.ActionReject, func(ctx context.Context) error {
+			_, err := invs.Reject(ctx, invitation.Answer{ID: "x"}, "no")
+			return err
+		}},
+		"invitation.Convert":      {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Convert(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Retry":        {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Retry(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Link":         {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Link(ctx, invitation.Answer{ID: "x"}, "o"); return err }},
+		"invitation.Get":          {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Get(ctx, "x"); return err }},
+		"invitation.List":         {authz.ActionRead, func(ctx context.Context) error { _, err := invs.List(ctx, invitation.Query{}); return err }},
+		"invitation.Counts":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Counts(ctx); return err }},
+		"invitation.Events":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Events(ctx, "x"); return err }},
 		"tagging.Rules":           {authz.ActionRead, func(ctx context.Context) error { _, _, err := tags.Rules(ctx); return err }},
 		"tagging.SetRules":        {authz.ActionChangeSettings, func(ctx context.Context) error { return tags.SetRules(ctx, tagging.DefaultRules(), 9) }},
 		"tagging.Preview":         {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := tags.Preview(ctx, nil); return err }},
@@ -155,7 +171,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "tagging": tags, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "tagging": tags, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

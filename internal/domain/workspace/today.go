@@ -13,7 +13,6 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/money"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
-	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
@@ -94,14 +93,8 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 		t.Items = append(t.Items, item)
 	}
 	if ownerCRMID == "" { // nobody owns an invitation
-		offers, err := invitation.NeedPerson(ctx, s.db, 2*TodayLimit)
-		if err != nil {
+		if err := s.addOffers(ctx, &t, now); err != nil {
 			return Today{}, err
-		}
-		for i := range offers {
-			item := offerItem(&offers[i], now)
-			t.Counts[item.Kind]++
-			t.Items = append(t.Items, item)
 		}
 	}
 	if authz.Require(ctx, authz.ActionReadOperations) == nil {
@@ -143,12 +136,23 @@ func (s *Service) addRequests(ctx context.Context, t *Today, now time.Time) erro
 	if err != nil {
 		return err
 	}
+	ends, err := s.ends(ctx, slices.Concat(waiting, asked))
+	if err != nil {
+		return err
+	}
 	add := func(kind ItemKind, r *approval.Request, title, reason string, since time.Time, urgency int) {
 		t.Counts[kind]++
-		t.Items = append(t.Items, Item{
+		item := Item{
 			Kind: kind, Title: title, Reason: reason, OpportunityID: r.OpportunityID, Name: r.DealName, AccountName: r.AccountName,
 			Cloud: r.Cloud, Amount: r.Amount(), Since: since, Urgency: urgency, Request: r,
-		})
+		}
+		if end, ok := ends[r.Subject]; ok && r.State == approval.StatePending {
+			item.ExpiresAt = end
+			if kind == ItemApproval && end.Sub(now) <= 24*time.Hour {
+				item.Urgency = 950 // what expires undecided is lost
+			}
+		}
+		t.Items = append(t.Items, item)
 	}
 	for i := range waiting {
 		r := &waiting[i]
@@ -164,7 +168,11 @@ func (s *Service) addRequests(ctx context.Context, t *Today, now time.Time) erro
 		case approval.StateRefused:
 			add(ItemAsked, r, r.DecidedByName+" did not approve: "+r.Title, r.Note, r.DecidedAt, 350)
 		default:
-			add(ItemAsked, r, "Out of date when it was approved: "+r.Title, r.Outcome, r.DecidedAt, 350)
+			title := "Out of date when it was approved: "
+			if r.DecidedBy == authz.System.ID {
+				title = "Out of date before it was decided: "
+			}
+			add(ItemAsked, r, title+r.Title, r.Outcome, r.DecidedAt, 350)
 		}
 	}
 	return nil
@@ -318,37 +326,6 @@ func (r *needyRow) item(now time.Time) Item {
 	}
 	i.Urgency += urgency(date.Of(now), r.CloseOn)
 	return i
-}
-
-// offerItem says what an invitation asks for. The nearer its end, the more urgent:
-// what expires is lost.
-func offerItem(i *invitation.Invitation, now time.Time) Item {
-	out := Item{Kind: ItemInvitation, Name: i.Name(), AccountName: i.CustomerName, Cloud: i.Cloud, InvitationID: i.ID, Since: i.StateAt}
-	switch i.State {
-	case invitation.StateFailed:
-		out.Title, out.Reason, out.Urgency = i.Cloud.Portal()+" refused our answer", i.Error, 550
-	case invitation.StateAccepted:
-		out.Kind, out.Title, out.Urgency = ItemToLink, "Accepted: link it with an opportunity of Salesforce", 380
-		if i.Convertible() {
-			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or leave it", 150
-		}
-		out.Reason = i.Reason
-	default:
-		out.Since, out.ExpiresAt = i.SentAt, i.ExpiresAt
-		out.Title, out.Reason = fmt.Sprintf("%s from %s to answer", i.Kind.Label(), i.SenderName), i.Message
-		left := i.ExpiresAt.Sub(now)
-		switch {
-		case i.ExpiresAt.IsZero() || left > 7*24*time.Hour:
-			out.Urgency = 320
-		case left > 3*24*time.Hour:
-			out.Urgency = 430
-		case left > 24*time.Hour:
-			out.Urgency = 530
-		default:
-			out.Urgency = 700
-		}
-	}
-	return out
 }
 
 // urgency adds up to 90 points the nearer the close date is, and 95 when it is

@@ -99,6 +99,7 @@ type InvitationDetail struct {
 type InvitationAnswered struct {
 	DryRun     bool       `json:"dry_run"`
 	Invitation Invitation `json:"invitation"`
+	Approval   *Approval  `json:"approval,omitempty" doc:"It needs a Director's approval and waits for it; the invitation is as it was."`
 }
 
 // InvitationWish is what every wish about an invitation can be sent with.
@@ -124,11 +125,11 @@ func (s *server) registerInvitations() {
 		s.getInvitation)
 	wish := func(id, name, summary, about string, action authz.Action) operation {
 		return operation{
-			id: id, method: http.MethodPost, path: "/invitations/{id}/" + name, tag: "Invitations", summary: summary, about: about + " A dry run answers 200 and changes nothing.",
+			id: id, method: http.MethodPost, path: "/invitations/{id}/" + name, tag: "Invitations", summary: summary, about: about + " What needs a Director's approval waits for it: approval says so. A dry run answers 200 and changes nothing.",
 			action: action, status: http.StatusAccepted, ifMatch: true, also: []int{http.StatusNotFound},
 		}
 	}
-	simple := func(o operation, do func(context.Context, invitation.Answer) (invitation.Invitation, error)) {
+	simple := func(o operation, do func(context.Context, invitation.Answer) (invitation.Result, error)) {
 		add(s, o, func(ctx context.Context, in *InvitationWish) (*answerOutput, error) {
 			return answered(ctx, in.ID, in.IfMatch, in.DryRun, do)
 		})
@@ -145,7 +146,7 @@ func (s *server) registerInvitations() {
 		}
 	},
 	) (*answerOutput, error) {
-		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
 			return s.app.Invitations.Reject(ctx, a, in.Body.Reason)
 		})
 	})
@@ -158,7 +159,7 @@ func (s *server) registerInvitations() {
 		}
 	},
 	) (*answerOutput, error) {
-		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
 			return s.app.Invitations.Link(ctx, a, in.Body.OpportunityID)
 		})
 	})
@@ -166,16 +167,17 @@ func (s *server) registerInvitations() {
 }
 
 // answered carries one wish out, as the version that the caller saw allows.
-func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context.Context, invitation.Answer) (invitation.Invitation, error)) (*answerOutput, error) {
+func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context.Context, invitation.Answer) (invitation.Result, error)) (*answerOutput, error) {
 	version, _, err := versionOf(ifMatch)
 	if err != nil {
 		return nil, err
 	}
-	i, err := do(ctx, invitation.Answer{ID: id, Version: version, DryRun: dry})
+	res, err := do(ctx, invitation.Answer{ID: id, Version: version, DryRun: dry})
 	if err != nil {
 		return nil, err
 	}
-	out := &answerOutput{Status: http.StatusAccepted, Body: InvitationAnswered{DryRun: dry, Invitation: invitationOf(&i)}}
+	i := &res.Invitation
+	out := &answerOutput{Status: http.StatusAccepted, Body: InvitationAnswered{DryRun: dry, Invitation: invitationOf(i), Approval: approvalPtr(res.Waiting)}}
 	if dry {
 		out.Status = http.StatusOK
 	}

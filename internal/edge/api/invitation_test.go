@@ -98,3 +98,47 @@ func TestAnInvitationIsRejectedForOneOfTheReasonsThatItLists(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 }
+
+func TestAnAnswerOfAnAssociateWaitsForADirectorAndGoesOutWhenApproved(t *testing.T) {
+	t.Parallel()
+	i := shared.offered(t, "Cornice Works")
+	path := "/invitations/" + i.ID
+	dry := into[api.InvitationAnswered](t, shared.do(t, call{token: shared.associate.all, method: http.MethodPost, path: path + "/accept?dry_run=true"}).want(t, http.StatusOK))
+	if !dry.DryRun || dry.Approval != nil {
+		t.Fatalf("%+v", dry)
+	}
+	accept := call{token: shared.associate.all, method: http.MethodPost, path: path + "/accept", header: map[string]string{"Idempotency-Key": "ask " + i.ID, "If-Match": `"1-x"`}}
+	first := shared.do(t, accept).want(t, http.StatusAccepted)
+	if again := shared.do(t, accept).want(t, http.StatusAccepted); again.header.Get("Idempotency-Replayed") != "true" || string(again.body) != string(first.body) {
+		t.Fatalf("the repeat: %s", again.body)
+	}
+	asked := into[api.InvitationAnswered](t, first)
+	a := asked.Approval
+	if a == nil || a.State != "pending" || a.Action != "accept_invitation" || a.Subject != i.ID || a.Title != "Accept the referral from AWS" || a.AccountName != "Cornice Works" || asked.Invitation.State != "pending" || asked.Invitation.Version != i.Version {
+		t.Fatalf("%+v", asked)
+	}
+	list := into[items[api.Approval]](t, shared.get(t, "/approvals?state=pending&subject="+i.ID).want(t, http.StatusOK))
+	if len(list.Items) != 1 || list.Items[0].ID != a.ID {
+		t.Fatalf("%+v", list)
+	}
+	today := into[api.Today](t, shared.get(t, "/today").want(t, http.StatusOK))
+	found := false
+	for _, x := range today.Items {
+		found = found || x.Kind == "approval" && x.Approval != nil && x.Approval.ID == a.ID && x.ExpiresAt != nil
+		if x.InvitationID == i.ID {
+			t.Errorf("it waits for an answer beside the request: %+v", x)
+		}
+	}
+	if !found {
+		t.Fatal("the request is not in the Director's Today")
+	}
+	shared.do(t, call{token: shared.associate.all, method: http.MethodPost, path: "/approvals/" + a.ID + "/approve", body: `{}`}).refusal(t, http.StatusForbidden, "not_allowed")
+	done := into[api.Approval](t, shared.do(t, call{method: http.MethodPost, path: "/approvals/" + a.ID + "/approve", body: `{"note":"Go"}`}).want(t, http.StatusOK))
+	if done.State != "approved" {
+		t.Fatalf("%+v", done)
+	}
+	d := shared.invitation(t, i.ID, "accepted")
+	if d.AnsweredBy != shared.associate.person.Name || d.RemoteOpportunityID == "" {
+		t.Fatalf("%+v", d)
+	}
+}

@@ -40,7 +40,7 @@ type world struct {
 	solution string // the default one at AWS
 	portal   string // the address of Partner Central's sandbox
 
-	director, abdm, reader user
+	director, abdm, associate, reader user
 }
 
 type user struct {
@@ -111,7 +111,7 @@ func (w *world) prepare(ctx context.Context) error {
 		dst   *user
 		name  string
 		level authz.Level
-	}{{&w.director, "Dora Director", authz.LevelDirector}, {&w.abdm, "Abe Manager", authz.LevelABDM}, {&w.reader, "Rita Reader", authz.LevelReader}} {
+	}{{&w.director, "Dora Director", authz.LevelDirector}, {&w.abdm, "Abe Manager", authz.LevelABDM}, {&w.associate, "Ann Associate", authz.LevelAssociate}, {&w.reader, "Rita Reader", authz.LevelReader}} {
 		mail := strings.ToLower(strings.Fields(x.name)[0]) + "@tandem.example"
 		p, _, err := w.app.Team.CreateUser(system, team.NewUser{Name: x.name, Email: mail, Level: x.level})
 		if err != nil {

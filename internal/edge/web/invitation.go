@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
@@ -31,7 +33,9 @@ type offerPage struct {
 	Header   ui.RecordHeader
 	Refused  ui.Notice
 	Form     offerForm
-	Live     string // the address to look at again while it moves; "" does not
+	Asked    []approval.Request // what waits for a Director
+	Asks     bool               // what the person does needs a Director's approval
+	Live     string             // the address to look at again while it moves; "" does not
 	Facts    []ui.Fact
 	Timeline ui.Timeline
 	Accept   ui.Button
@@ -77,11 +81,16 @@ func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &offerPage{Offer: i, Form: form, Payload: indented(fallback(i.RemoteRecord, i.Payload))}
-	for _, f := range i.Facts.V {
-		p.Facts = append(p.Facts, ui.Fact{Label: f.Label, Value: manyLines(f.Value), How: howCell("In "+i.Cloud.Portal()+": "+f.Path, "")})
-	}
+	p := &offerPage{Offer: i, Form: form, Payload: indented(fallback(i.RemoteRecord, i.Payload)), Facts: offerFacts(&i)}
 	p.timeline(events)
+	if p.Asked, _, err = w.app.Approvals.List(ctx, approval.Query{States: []approval.State{approval.StatePending}, Subjects: []string{i.ID}, OldestFirst: true}); err != nil {
+		return nil, err
+	}
+	v, err := authz.Decide(ctx, authz.ActionAccept, authz.Facts{AmountUSD: authz.Dollars(0)})
+	if err != nil {
+		return nil, err
+	}
+	p.Asks = v.Ruling == authz.RulingNeedsApproval
 	accept := whyBlocked(r, authz.ActionAccept, whyNotAnswer)
 	reject := whyBlocked(r, authz.ActionReject, whyNotAnswer)
 	p.Accept = ui.Button{Label: "Accept", Icon: ui.IconCheck, Variant: ui.VariantPrimary, Blocked: accept}
@@ -111,9 +120,18 @@ func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
 		}
 		p.Linked = o.Name
 	}
-	p.head()
+	p.head(r)
 	p.Page = w.page(r, ui.Page{Title: i.Name(), HideTitle: true, Nav: ui.AreaInvitations, Crumbs: []ui.Crumb{{Label: "Invitations", Href: invitationsPath}}})
 	return p, nil
+}
+
+// offerFacts shows what is known of an invitation, and where the portal says it.
+func offerFacts(i *invitation.Invitation) []ui.Fact {
+	var out []ui.Fact
+	for _, f := range i.Facts.V {
+		out = append(out, ui.Fact{Label: f.Label, Value: manyLines(f.Value), How: howCell("In "+i.Cloud.Portal()+": "+f.Path, "")})
+	}
+	return out
 }
 
 // findForLink finds opportunities that the invitation could be: by what a person
@@ -184,7 +202,7 @@ func (p *offerPage) timeline(events []invitation.Event) {
 		switch e.Kind {
 		case "accepted", "converted", "linked":
 			out.Tone = ui.ToneSuccess
-		case "failed", "expired", "gone":
+		case "failed", "expired", "gone", "approval_refused":
 			out.Tone = ui.ToneDanger
 		case "expires_7", "expires_3", "expires_1":
 			out.Tone = ui.ToneWarn
@@ -197,14 +215,30 @@ func (p *offerPage) timeline(events []invitation.Event) {
 	p.Timeline = t
 }
 
-func (p *offerPage) head() {
+// end is when an invitation that waits for an answer expires.
+func (p *offerPage) end() time.Time {
+	if p.Offer.State != invitation.StatePending {
+		return time.Time{}
+	}
+	return p.Offer.ExpiresAt
+}
+
+func (p *offerPage) head(r *http.Request) {
 	i := &p.Offer
-	p.Header = ui.RecordHeader{Kind: i.Kind.Label(), Title: i.Name(), State: invitationBadge(i.State)}
+	p.Header = ui.RecordHeader{Kind: i.Kind.Label(), Title: i.Name(), State: invitationState(i, len(p.Asked) > 0)}
 	next := func(tone ui.Tone, text, why string) { p.Header.Next = ui.NextAction{Tone: tone, Text: text, Why: why} }
 	switch {
+	case len(p.Asked) > 0 && may(r, authz.ActionApprove):
+		next(ui.ToneWarn, "Decide on the request of "+p.Asked[0].RequestedByName, p.Asked[0].Title)
+		p.Header.Next.Due = p.end()
+		p.Header.Next.Act = &ui.Button{Label: "See the request", Href: requestPath(p.Asked[0].ID)}
+	case len(p.Asked) > 0:
+		next(ui.ToneInfo, "Nothing: it waits for a Director", p.Asked[0].RequestedByName+" asked: "+p.Asked[0].Title)
+		p.Header.Next.Due = p.end()
+		p.Header.Next.Act = &ui.Button{Label: "See the request", Href: requestPath(p.Asked[0].ID)}
 	case i.State == invitation.StatePending:
 		next(ui.ToneWarn, "Accept or reject it", i.SenderName+" waits for an answer")
-		p.Header.Next.Due = i.ExpiresAt
+		p.Header.Next.Due, p.Header.Next.Act = p.end(), &ui.Button{Label: "Answer it", Href: "#answer"}
 	case i.State == invitation.StateFailed:
 		next(ui.ToneDanger, "Mend the cause and try again", i.Cloud.Portal()+" refused a call")
 	case p.Live != "":
@@ -232,13 +266,13 @@ func (p *offerPage) head() {
 }
 
 // offerAct carries a form's wish out.
-func (w *Web) offerAct(rw http.ResponseWriter, r *http.Request, form offerForm, said string, do func(context.Context, invitation.Answer) (invitation.Invitation, error)) {
+func (w *Web) offerAct(rw http.ResponseWriter, r *http.Request, form offerForm, said string, do func(context.Context, invitation.Answer) (invitation.Result, error)) {
 	version, err := positive(r.FormValue("version"))
 	if err != nil {
 		w.fail(rw, r, err)
 		return
 	}
-	i, err := do(r.Context(), invitation.Answer{ID: r.PathValue("id"), Version: version})
+	res, err := do(r.Context(), invitation.Answer{ID: r.PathValue("id"), Version: version})
 	if err != nil {
 		fields, message, ok := fieldsOf(err)
 		if !ok {
@@ -249,7 +283,10 @@ func (w *Web) offerAct(rw http.ResponseWriter, r *http.Request, form offerForm, 
 		w.showOffer(rw, r, ui.StatusOf(problem.KindOf(err)), form)
 		return
 	}
-	w.done(rw, r, invitationPath(i.ID), said, "")
+	if res.Waiting != nil {
+		said = res.Waiting.Message()
+	}
+	w.done(rw, r, invitationPath(res.Invitation.ID), said, "")
 }
 
 func (w *Web) invitationAccept(rw http.ResponseWriter, r *http.Request) {
@@ -266,16 +303,16 @@ func (w *Web) invitationRetry(rw http.ResponseWriter, r *http.Request) {
 
 func (w *Web) invitationReject(rw http.ResponseWriter, r *http.Request) {
 	reason := r.FormValue("reason")
-	w.offerAct(rw, r, offerForm{Form: "reject", Reason: reason}, "Tandem tells the portal that you reject it", func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+	w.offerAct(rw, r, offerForm{Form: "reject", Reason: reason}, "Tandem tells the portal that you reject it", func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
 		return w.app.Invitations.Reject(ctx, a, reason)
 	})
 }
 
 func (w *Web) invitationLink(rw http.ResponseWriter, r *http.Request) {
 	chosen := r.FormValue("opportunity")
-	w.offerAct(rw, r, offerForm{Form: "link", Chosen: chosen}, "It is linked, and kept true from now on", func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+	w.offerAct(rw, r, offerForm{Form: "link", Chosen: chosen}, "It is linked, and kept true from now on", func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
 		if chosen == "" {
-			return invitation.Invitation{}, problem.Invalid("opportunity", "required", "Choose the opportunity that it is")
+			return invitation.Result{}, problem.Invalid("opportunity", "required", "Choose the opportunity that it is")
 		}
 		return w.app.Invitations.Link(ctx, a, chosen)
 	})

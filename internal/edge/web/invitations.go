@@ -1,12 +1,14 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
 	"github.com/a-h/templ"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 )
@@ -90,8 +92,13 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	if len(w.app.Invitations.Clouds()) == 0 {
 		d.absent = ui.Notice{Tone: ui.ToneInfo, Title: "No portal is connected", Text: "Tandem sees what partners offer as soon as a portal is connected.", Actions: []ui.Button{{Label: "Go to Connections", Small: true, Href: "/connections"}}}
 	}
+	asked, err := w.askedAbout(ctx, list.Rows)
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
 	for i := range list.Rows {
-		d.table.Rows = append(d.table.Rows, invitationRow(&list.Rows[i]))
+		d.table.Rows = append(d.table.Rows, invitationRow(&list.Rows[i], asked[list.Rows[i].ID]))
 	}
 	if after != "" || list.Next != "" {
 		d.table.Pager = &ui.Pager{To: len(list.Rows), Total: -1}
@@ -109,6 +116,23 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	w.render(rw, r, http.StatusOK, invitationsPage(d))
 }
 
+// askedAbout says about which invitations a Director is asked.
+func (w *Web) askedAbout(ctx context.Context, rows []invitation.Invitation) (map[string]bool, error) {
+	out := map[string]bool{}
+	if len(rows) == 0 {
+		return out, nil
+	}
+	q := approval.Query{States: []approval.State{approval.StatePending}, Limit: 200}
+	for i := range rows {
+		q.Subjects = append(q.Subjects, rows[i].ID)
+	}
+	list, _, err := w.app.Approvals.List(ctx, q)
+	for i := range list {
+		out[list[i].Subject] = true
+	}
+	return out, err
+}
+
 func containsState(list []invitation.State, s invitation.State) bool {
 	for _, x := range list {
 		if x == s {
@@ -118,7 +142,8 @@ func containsState(list []invitation.State, s invitation.State) bool {
 	return false
 }
 
-func invitationRow(i *invitation.Invitation) ui.Row {
+// invitationRow shows one line; asked says that a Director is asked about it.
+func invitationRow(i *invitation.Invitation, asked bool) ui.Row {
 	row := ui.Row{ID: i.ID, Href: invitationPath(i.ID), Name: i.Name()}
 	until := ui.None()
 	if i.State == invitation.StatePending || i.State == invitation.StateFailed && i.FailedFrom != invitation.StateConverting {
@@ -126,7 +151,7 @@ func invitationRow(i *invitation.Invitation) ui.Row {
 	}
 	row.Cells = []templ.Component{
 		ui.Text(i.Name()), textOr(joined(", ", i.CustomerName, i.CustomerCountry)), ui.Text(i.Kind.Label()), ui.Text(joined(" · ", ui.CloudName(string(i.Cloud)), senderBeside(i))),
-		invitationBadge(i.State), until,
+		invitationState(i, asked), until,
 	}
 	return row
 }
@@ -137,6 +162,14 @@ func senderBeside(i *invitation.Invitation) string {
 		return ""
 	}
 	return i.SenderName
+}
+
+// invitationState is the state of an invitation, or that a Director is asked about it.
+func invitationState(i *invitation.Invitation, asked bool) ui.Badge {
+	if asked {
+		return ui.Badge{Tone: ui.ToneInfo, Text: approval.StatePending.Label(), Icon: ui.IconClock}
+	}
+	return invitationBadge(i.State)
 }
 
 func invitationBadge(s invitation.State) ui.Badge {

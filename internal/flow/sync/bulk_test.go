@@ -30,7 +30,7 @@ func TestAnActThatWasCutOffIsCarriedOnByAJobThatTheSweepPlans(t *testing.T) {
 		opps, regs, acts, people := opportunity.NewService(d, c), registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), team.NewService(d, c)
 		apprs := approval.NewService(d, c, opps, regs, acts)
 		many := bulk.NewService(d, c, opps, regs, apprs, attention.NewService(d, c, regs, apprs, acts), people)
-		s := &Service{DB: d, Clock: c, Log: log, Opportunities: opps, Registrations: regs, Activities: acts, Invitations: invitation.NewService(d, c, nil, regs, invitation.Pace{})}
+		s := &Service{DB: d, Clock: c, Log: log, Opportunities: opps, Registrations: regs, Activities: acts, Invitations: invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})}
 		registry := jobs.NewRegistry()
 		var client *jobs.Client
 		s.HookBulk(registry, func() *jobs.Client { return client }, many)
