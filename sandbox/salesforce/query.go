@@ -108,7 +108,7 @@ func (s *Server) run(c *call, text string, all bool) (*soql.Result, *apiError) {
 		return nil, queryRefusal(err)
 	}
 	plan, err := soql.Prepare(q, s.store, soql.Options{
-		Now: s.clock.Now(), FiscalStartMonth: int(s.fiscalStart), Location: time.UTC, AllRows: all, DefaultCurrency: "USD",
+		Now: s.clock.Now(), FiscalStartMonth: int(s.fiscalStart), Location: time.UTC, AllRows: all, DefaultCurrency: "USD", UserID: c.userID,
 	})
 	if err != nil {
 		return nil, queryRefusal(err)

@@ -15,6 +15,7 @@ type Options struct {
 	Location         *time.Location // the zone of date literals on dateTime fields; nil means UTC
 	AllRows          bool           // deleted records too (queryAll)
 	DefaultCurrency  string         // the ISO code that FORMAT shows; may be empty
+	UserID           string         // whose records USING SCOPE mine gives
 }
 
 // Plan is a checked and compiled query. It is for one goroutine at a time; its
@@ -68,12 +69,13 @@ type semiJoin struct {
 // error is always an *Error: INVALID_TYPE for unknown objects, INVALID_FIELD
 // for unknown fields, relationships and literals of the wrong type,
 // INVALID_QUERY_FILTER_OPERATOR for operators and ids that do not fit a field,
-// NUMBER_OUTSIDE_VALID_RANGE for the offset, MALFORMED_QUERY for the rest.
+// NUMBER_OUTSIDE_VALID_RANGE for the offset, INVALID_QUERY_SCOPE for a scope
+// that the object has not, MALFORMED_QUERY for the rest.
 //
-// USING SCOPE, WITH SECURITY_ENFORCED and the modes, FOR VIEW and UPDATE
-// TRACKING are accepted and change nothing: whose records a user sees is the
-// caller's business. A currency literal compares by its number: there are no
-// exchange rates here.
+// WITH SECURITY_ENFORCED and the modes, FOR VIEW and UPDATE TRACKING are
+// accepted and change nothing: whose records a user sees is the caller's
+// business. A currency literal compares by its number: there are no exchange
+// rates here.
 func Prepare(q *Query, src Source, opt Options) (*Plan, error) {
 	if opt.Location == nil {
 		opt.Location = time.UTC
@@ -82,7 +84,7 @@ func Prepare(q *Query, src Source, opt Options) (*Plan, error) {
 		opt.FiscalStartMonth = 1
 	}
 	env := &environment{
-		src: src, text: q.Text, all: opt.AllRows, currency: opt.DefaultCurrency, idCols: map[*Object]int{},
+		src: src, text: q.Text, all: opt.AllRows, currency: opt.DefaultCurrency, userID: opt.UserID, idCols: map[*Object]int{},
 		cal: calendar{now: opt.Now, location: opt.Location, fiscalStart: time.Month(opt.FiscalStartMonth)},
 	}
 	if q.AllRows {
@@ -142,6 +144,9 @@ func (e *environment) compile(q *Query, object *Object, r role) (*selection, *Er
 			return nil, err
 		}
 		c.findPaths(s, q.Where)
+	}
+	if err := c.scope(s); err != nil {
+		return nil, err
 	}
 	switch {
 	case c.isCount():
@@ -203,6 +208,23 @@ func (c *compiler) limits(s *selection) *Error {
 		}
 	}
 	return nil
+}
+
+// scope applies USING SCOPE: everything, or mine, the records that the user
+// owns. The other scopes need what no object here has: territories, delegated
+// groups, scoping rules.
+func (c *compiler) scope(s *selection) *Error {
+	switch strings.ToLower(c.q.Scope) {
+	case "", "everything":
+		return nil
+	case "mine":
+		if owner := c.object.FieldIndex("OwnerId"); owner >= 0 {
+			filter, me := s.filter, any(c.env.userID)
+			s.filter = func(r Row) bool { return cell(r, owner) == me && (filter == nil || filter(r)) }
+			return nil
+		}
+	}
+	return c.env.fail(CodeQueryScope, c.q.scopePos, "The scope '"+c.q.Scope+"' is not supported on entity '"+c.object.Name+"'")
 }
 
 func (c *compiler) isCount() bool {

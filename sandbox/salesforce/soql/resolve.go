@@ -47,6 +47,7 @@ type environment struct {
 	cal      calendar
 	all      bool
 	currency string
+	userID   string
 	semis    []*semiJoin
 	idCols   map[*Object]int
 
