@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -59,17 +60,17 @@ var rowCodes = map[string]bool{
 
 // body is the array that a failed REST call answers.
 func (e *apiError) body() []byte {
-	var out []byte
-	var err error
+	var v any = []errorBody{{e.message, e.code, e.fields}}
 	if rowCodes[e.code] {
-		out, err = json.Marshal([]any{map[string]any{"message": e.message, "errorCode": e.code, "fields": e.fieldList()}})
-	} else {
-		out, err = json.Marshal([]errorBody{{e.message, e.code, e.fields}})
+		v = []any{map[string]any{"message": e.message, "errorCode": e.code, "fields": e.fieldList()}}
 	}
-	if err != nil { // strings always marshal
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil { // strings always encode
 		return []byte(`[{"message":"unexpected","errorCode":"UNKNOWN_EXCEPTION"}]`)
 	}
-	return out
+	return bytes.TrimRight(out.Bytes(), "\n")
 }
 
 func (e *apiError) fieldList() []string {

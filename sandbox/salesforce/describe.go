@@ -103,7 +103,7 @@ func (d *describes) recordTypes(c *call, o *object) []map[string]any {
 	out := []map[string]any{info("012000000000000AAA", "Master", "Master", true)}
 	types := d.s.store.table("RecordType")
 	at := func(row soql.Row, name string) string { s, _ := row[types.obj.FieldIndex(name)].(string); return s }
-	for _, row := range types.rows {
+	for row := range types.each {
 		if !types.deleted(row) && at(row, "SobjectType") == o.Name {
 			out = append(out, info(types.rowID(row), at(row, "Name"), at(row, "DeveloperName"), false))
 		}

@@ -30,8 +30,9 @@ type call struct {
 	query   url.Values // parsed
 	header  http.Header
 	body    []byte
-	base    string // the instance's own address, http://host:port
-	version string // 67.0, once known
+	upload  io.Reader // instead of body: the data of a bulk job, read as it comes
+	base    string    // the instance's own address, http://host:port
+	version string    // 67.0, once known
 	userID  string
 	tx      *tx             // the composite's transaction; nil for a call of its own
 	ctx     context.Context // the request's
@@ -42,6 +43,14 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	stream *stream // instead of body
+}
+
+// stream is a body that is written as it is made. size is -1 where it is not
+// known beforehand.
+type stream struct {
+	size  int64
+	write func(io.Writer) error
 }
 
 func jsonReply(status int, v any) *reply {
@@ -128,6 +137,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, rep *reply, kind k
 	for k, v := range rep.header {
 		w.Header()[k] = v
 	}
+	if rep.stream != nil {
+		s.sendStream(w, r, rep, kind)
+		return
+	}
 	if kind == kit.FaultTruncate {
 		kit.TruncateReply(w, rep.status, rep.body)
 		return
@@ -140,6 +153,44 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, rep *reply, kind k
 	}
 }
 
+// sendStream writes a body as it is made. One that breaks off, for a fault or
+// because it cannot be made, ends the connection: the client has to notice.
+func (s *Server) sendStream(w http.ResponseWriter, r *http.Request, rep *reply, kind kit.FaultKind) {
+	size := rep.stream.size
+	if size >= 0 {
+		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	}
+	w.WriteHeader(rep.status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	var out io.Writer = w
+	if kind == kit.FaultTruncate {
+		out = &cutWriter{to: w, left: max(size/2, 1)}
+	}
+	if err := rep.stream.write(out); err != nil {
+		s.log.Debug("a stream broke off", "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// cutWriter breaks off after some bytes.
+type cutWriter struct {
+	to   io.Writer
+	left int64
+}
+
+var errCut = errors.New("cut off by a fault")
+
+func (c *cutWriter) Write(p []byte) (int, error) {
+	n, err := c.to.Write(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	if err == nil && n < len(p) {
+		err = errCut
+	}
+	return n, err
+}
+
 // readCall takes the request apart; a reply means that it is refused already.
 func (s *Server) readCall(r *http.Request) (*call, *reply) {
 	scheme := "http"
@@ -149,6 +200,9 @@ func (s *Server) readCall(r *http.Request) (*call, *reply) {
 	c := &call{
 		method: r.Method, path: r.URL.EscapedPath(), query: r.URL.Query(), header: r.Header,
 		base: scheme + "://" + r.Host, ctx: r.Context(),
+	}
+	if isUpload(c) {
+		return s.readUpload(c, r)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
@@ -199,7 +253,7 @@ func (s *Server) serve(c *call) *reply {
 		return errorReply(refuse("INVALID_SESSION_ID", "Session expired or invalid").with(http.StatusUnauthorized))
 	}
 	c.userID = userID
-	used, limit, ok := s.quota.take(now)
+	used, limit, ok := s.allocations[allocAPI].take(1, now)
 	var rep *reply
 	if ok {
 		rep = s.dispatch(c, segments)
@@ -324,6 +378,9 @@ func operationOf(method, path string) string {
 	parts := strings.FieldsFunc(rest, func(r rune) bool { return r == '/' })
 	if len(parts) == 0 {
 		return "resources"
+	}
+	if parts[0] == "jobs" {
+		return bulkOperation(method, parts)
 	}
 	verb := map[string]string{http.MethodGet: "retrieve", http.MethodPost: "create", http.MethodPatch: "update", http.MethodDelete: "delete"}[method]
 	switch parts[0] {

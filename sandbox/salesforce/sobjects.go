@@ -257,21 +257,28 @@ func (x *tx) readValues(o *object, members []member) (input, *apiError) {
 		if err != nil {
 			return in, err
 		}
-		if s, ok := v.(string); ok {
-			if len(f.refs) > 0 {
-				if id, ok := longID(s); ok {
-					v = id
-				}
-			}
-			if f.typ == soql.TypePicklist {
-				if known := f.valueSet[strings.ToLower(s)]; known != nil {
-					v = known
-				}
-			}
-		}
-		in.values.put(f.index, v)
+		in.values.put(f.index, f.settle(v))
 	}
 	return in, nil
+}
+
+// settle gives ids their long form and picklist values their own spelling.
+func (f *field) settle(v any) any {
+	s, ok := v.(string)
+	if !ok {
+		return v
+	}
+	if len(f.refs) > 0 {
+		if id, ok := longID(s); ok {
+			return id
+		}
+	}
+	if f.typ == soql.TypePicklist {
+		if known := f.valueSet[strings.ToLower(s)]; known != nil {
+			return known
+		}
+	}
+	return v
 }
 
 func attributesType(raw []byte) string {
@@ -306,35 +313,49 @@ func (x *tx) parentByKey(f *field, m member) (any, *apiError) {
 		if key.name == "attributes" {
 			continue
 		}
-		for _, name := range f.refs {
-			if kind != "" && !strings.EqualFold(kind, name) {
-				continue
-			}
-			o := x.st.schema.byName[name]
-			ext := o.field(key.name)
-			if ext == nil || !ext.external && ext.index != o.id {
-				continue
-			}
-			v, err := ext.fromJSON(key)
-			if err != nil {
-				return nil, err
-			}
-			text, _ := v.(string)
-			if ext.index == o.id {
-				return text, nil
-			}
-			ids := x.st.tables[o].find(ext, text, "")
-			switch len(ids) {
-			case 0:
-				return nil, refuse("INVALID_FIELD", "Foreign key external ID: %s not found for field %s in entity %s", text, ext.name, o.Name)
-			case 1:
-				return ids[0], nil
-			default:
-				return nil, refuse("DUPLICATE_EXTERNAL_ID", "Foreign key external ID: %s matched several records", text)
-			}
+		o, ext := x.st.keyOf(f, kind, key.name)
+		if ext == nil {
+			continue
 		}
+		v, err := ext.fromJSON(key)
+		if err != nil {
+			return nil, err
+		}
+		text, _ := v.(string)
+		return x.parentID(o, ext, text)
 	}
 	return nil, refuse("INVALID_FIELD", "%s does not name its record by an external ID field", m.name)
+}
+
+// keyOf finds, among the objects that the reference may point to, the one with
+// an external id (or the id) of that name; kind limits it to one object.
+func (st *store) keyOf(f *field, kind, name string) (*object, *field) {
+	for _, target := range f.refs {
+		if kind != "" && !strings.EqualFold(kind, target) {
+			continue
+		}
+		o := st.schema.byName[target]
+		if ext := o.field(name); ext != nil && (ext.external || ext.index == o.id) {
+			return o, ext
+		}
+	}
+	return nil, nil
+}
+
+// parentID finds the record that an external id (or an id) names.
+func (x *tx) parentID(o *object, ext *field, text string) (any, *apiError) {
+	if ext.index == o.id {
+		return text, nil
+	}
+	ids := x.st.tables[o].find(ext, text, "")
+	switch len(ids) {
+	case 0:
+		return nil, refuse("INVALID_FIELD", "Foreign key external ID: %s not found for field %s in entity %s", text, ext.name, o.Name)
+	case 1:
+		return ids[0], nil
+	default:
+		return nil, refuse("DUPLICATE_EXTERNAL_ID", "Foreign key external ID: %s matched several records", text)
+	}
 }
 
 // byExternalID answers /sobjects/X/{field}/{value}.
@@ -472,13 +493,18 @@ func (s *Server) replication(c *call, o *object, what string) *reply {
 	return s.read(c, func() *reply {
 		ids, deleted := []string{}, []map[string]any{}
 		t := s.store.tables[o]
-		for _, row := range t.rows {
+		for row := range t.each {
 			at, _ := row[o.stamp].(time.Time)
 			if at.Before(start) || !at.Before(end) || t.deleted(row) != (what == "deleted") {
 				continue
 			}
 			ids = append(ids, t.rowID(row))
 			deleted = append(deleted, map[string]any{"id": t.rowID(row), "deletedDate": at.Format("2006-01-02T15:04:05.000+0000")})
+		}
+		for _, gone := range t.erased {
+			if !gone.At.Before(start) && gone.At.Before(end) {
+				deleted = append(deleted, map[string]any{"id": gone.ID, "deletedDate": gone.At.Format("2006-01-02T15:04:05.000+0000")})
+			}
 		}
 		covered := end.Format("2006-01-02T15:04:05.000+0000")
 		if what == "updated" {

@@ -17,9 +17,12 @@ type tx struct {
 	now   any // stamp, boxed
 	user  string
 	done  []change
+
+	progress *bulkProgress // how far the transaction brings a bulk job
 }
 
-// change is one version of a row replaced by another (old is nil: an insert).
+// change is one version of a row replaced by another (old is nil: an insert;
+// new is nil: erased).
 type change struct {
 	t    *table
 	slot int32
@@ -40,7 +43,7 @@ func (s *Server) begin(user string) *tx {
 // journal cannot be written nothing has happened.
 func (x *tx) commit() error {
 	defer x.st.mu.Unlock()
-	if err := x.s.journalChanges(x.done); err != nil {
+	if err := x.s.journalChanges(x.done, x.progress); err != nil {
 		x.rollbackTo(0)
 		return err
 	}
@@ -58,9 +61,12 @@ func (x *tx) mark() int { return len(x.done) }
 func (x *tx) rollbackTo(mark int) {
 	for i := len(x.done) - 1; i >= mark; i-- {
 		c := x.done[i]
-		if c.old == nil {
+		switch {
+		case c.old == nil:
 			c.t.drop(c.slot)
-		} else {
+		case c.new == nil:
+			c.t.restore(c.slot, c.old)
+		default:
 			c.t.replace(c.slot, c.old)
 		}
 	}
@@ -215,6 +221,21 @@ func (x *tx) remove(o *object, id string) *apiError {
 	if err := x.removeChildren(o, id); err != nil {
 		x.rollbackTo(mark)
 		return err
+	}
+	return nil
+}
+
+// erase removes a record, and those that hang on it, past the recycle bin.
+func (x *tx) erase(o *object, id string) *apiError {
+	mark := x.mark()
+	if err := x.remove(o, id); err != nil {
+		return err
+	}
+	for _, c := range x.done[mark:] {
+		if c.new != nil && c.t.deleted(c.new) {
+			c.t.erase(c.slot, x.stamp)
+			x.done = append(x.done, change{t: c.t, slot: c.slot, old: c.new})
+		}
 	}
 	return nil
 }

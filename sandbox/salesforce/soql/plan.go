@@ -21,8 +21,9 @@ type Options struct {
 // Plan is a checked and compiled query. It is for one goroutine at a time; its
 // results read the Source again while they are rendered.
 type Plan struct {
-	env  *environment
-	root *selection
+	env      *environment
+	root     *selection
+	compiler *compiler // of the whole query's SELECT
 }
 
 // selection is one compiled SELECT.
@@ -98,11 +99,19 @@ func Prepare(q *Query, src Source, opt Options) (*Plan, error) {
 	if !ok {
 		return nil, env.noType(from.Path[0], from.Pos)
 	}
-	root, err := env.compile(q, object, roleRoot)
+	c := env.compiler(q, object)
+	root, err := c.compile(roleRoot)
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{env: env, root: root}, nil
+	return &Plan{env: env, root: root, compiler: c}, nil
+}
+
+// Object names the object that the query is over.
+func (p *Plan) Object() string { return p.root.object.Name }
+
+func (e *environment) compiler(q *Query, object *Object) *compiler {
+	return &compiler{env: e, q: q, object: object, aliases: map[string][]string{}, parents: map[string]bool{}}
 }
 
 func (e *environment) noType(name string, pos int) *Error {
@@ -124,8 +133,8 @@ const (
 	maxFieldsLimit = 200
 )
 
-func (e *environment) compile(q *Query, object *Object, r role) (*selection, *Error) {
-	c := &compiler{env: e, q: q, object: object, aliases: map[string][]string{}, parents: map[string]bool{}}
+func (c *compiler) compile(r role) (*selection, *Error) {
+	e, q, object := c.env, c.q, c.object
 	s := &selection{env: e, object: object, limit: -1, idCol: object.FieldIndex("Id"), deletedCol: object.FieldIndex("IsDeleted")}
 	if err := c.from(); err != nil {
 		return nil, err
@@ -321,12 +330,9 @@ func (c *compiler) semiJoin(n *Compare, a accessor, top bool) (func(any) bool, *
 	if len(sub.Select) != 1 || sub.Select[0].Expr == nil || sub.Select[0].Expr.Func != "" {
 		return nil, c.env.fail(CodeMalformedQuery, sub.Pos, "semi join sub-selects can only query a single id or reference field")
 	}
-	plan, err := c.env.compile(sub, object, roleSemi)
+	inner := c.env.compiler(sub, object)
+	plan, err := inner.compile(roleSemi)
 	if err != nil {
-		return nil, err
-	}
-	inner := &compiler{env: c.env, q: sub, object: object, aliases: map[string][]string{}, parents: map[string]bool{}}
-	if err := inner.from(); err != nil {
 		return nil, err
 	}
 	field, err := inner.expr(sub.Select[0].Expr)

@@ -110,7 +110,7 @@ func (e *environment) parent(candidates []*Object, key any) (Row, *Object) {
 // relationship gives the reference field behind a relationship's name, or -1.
 func relationship(o *Object, name string) int {
 	return slices.IndexFunc(o.Fields, func(f Field) bool {
-		return f.Relationship != "" && strings.EqualFold(f.Relationship, name)
+		return f.Relationship != "" && !f.Hidden && strings.EqualFold(f.Relationship, name)
 	})
 }
 

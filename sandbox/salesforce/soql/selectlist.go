@@ -136,7 +136,7 @@ func (c *compiler) once(used map[string]bool, name string, pos int) *Error {
 func (c *compiler) allFields(root *branch, item SelectItem, used map[string]bool) *Error {
 	for _, f := range c.object.Fields {
 		custom := strings.HasSuffix(f.Name, "__c")
-		if item.Fields == "CUSTOM" && !custom || item.Fields == "STANDARD" && custom {
+		if f.Hidden || item.Fields == "CUSTOM" && !custom || item.Fields == "STANDARD" && custom {
 			continue
 		}
 		if err := c.once(used, f.Name, item.Pos); err != nil {
@@ -310,7 +310,7 @@ func (c *compiler) childNode(root *branch, item SelectItem) *Error {
 	if c.env.childDepth >= maxChildDepth {
 		return c.env.fail(CodeMalformedQuery, from.Pos, "Parent-to-child sub-selects may be nested at most 5 levels deep")
 	}
-	s, err := c.env.compile(item.Sub, object, roleChild)
+	s, err := c.env.compiler(item.Sub, object).compile(roleChild)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const (
 	whyOneField  = "the function takes one field (Aggregate Functions; GROUP BY ROLLUP); two arguments are soql-parser-js's leniency"
 	whyNegative  = "LIMIT and OFFSET count rows from 0 (LIMIT, OFFSET); the sign is refused where the number is read, the one lenient parser checks it later"
 	whyFieldSet  = "FIELDS takes ALL, STANDARD or CUSTOM alone (SELECT, FIELDS()): it has no form with an alias"
-	whyChildName = "a child sub-select has no alias, and its FROM names a relationship of the outer object (Relationship Queries); the alias of another object before it does not resolve"
+	whyChildName = "a sub-select of the SELECT list has no alias behind its parenthesis (Relationship Queries): its key in the answer is the relationship's name"
 )
 
 // splitDecisions holds every query of the corpus without a consensus, by its id
