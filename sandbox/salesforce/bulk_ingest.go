@@ -60,7 +60,7 @@ func (b *bulk) readIngest(c *call, body []byte) (*bulkJob, *apiError) {
 	if !slices.Contains(ingestOperations, in.Operation) {
 		return nil, refuse("INVALIDJOB", "InvalidJob : Unsupported operation '%s': use %s", in.Operation, strings.Join(ingestOperations, ", "))
 	}
-	o, ok := b.s.store.schema.object(in.Object)
+	o, ok := b.s.object(in.Object, c.userID)
 	if !ok {
 		return nil, refuse("INVALIDJOB", "InvalidJob : Unable to find object: %s", in.Object)
 	}

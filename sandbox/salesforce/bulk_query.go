@@ -68,7 +68,7 @@ func (b *bulk) createQuery(c *call) (*bulkJob, *apiError) {
 
 // prepareTable compiles a job's query. The store is held for reading.
 func (s *Server) prepareTable(j *bulkJob) (*soql.Plan, *soql.Table, *apiError) {
-	plan, err := s.prepare(j.Query, j.Operation == "queryAll", j.CreatedBy)
+	plan, err := s.prepare(j.Query, j.Operation == "queryAll", j.CreatedBy, (&call{version: j.Version}).release())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -68,7 +68,7 @@ type ingestColumn struct {
 
 // runIngest brings an ingest job as far as it may come now.
 func (b *bulk) runIngest(j *bulkJob) error {
-	o, ok := b.s.store.schema.object(j.Object)
+	o, ok := b.s.object(j.Object, j.CreatedBy)
 	if !ok {
 		return jobError("InvalidJob : Unable to find object: " + j.Object)
 	}
@@ -126,6 +126,7 @@ func (run *ingestRun) check(in io.Reader) (total int, err error) {
 // a Header Row).
 func (run *ingestRun) header(names []string) error {
 	run.columns = make([]ingestColumn, len(names))
+	a := run.b.s.ruling.Load().accessTo(run.j.CreatedBy, run.o)
 	seen := map[string]bool{}
 	for i, name := range names {
 		c := &run.columns[i]
@@ -138,7 +139,7 @@ func (run *ingestRun) header(names []string) error {
 		case seen[strings.ToLower(name)]:
 			return jobError("InvalidBatch : Field name duplicated : " + name)
 		case dotted:
-			if c.f = run.o.byRel[strings.ToLower(relation)]; c.f != nil {
+			if c.f = run.o.byRel[strings.ToLower(relation)]; c.f != nil && a.sees(c.f) {
 				c.o, c.ext = run.b.s.store.keyOf(c.f, kind, key)
 			}
 			if c.ext == nil {
@@ -147,7 +148,7 @@ func (run *ingestRun) header(names []string) error {
 		case !typed && strings.EqualFold(name, "Id"):
 			c.id = true
 		default:
-			if c.f = run.o.field(name); c.f == nil {
+			if c.f = run.o.field(name); c.f == nil || !a.sees(c.f) {
 				return jobError("InvalidBatch : Field name not found : " + name)
 			}
 		}

@@ -15,7 +15,10 @@ import (
 //
 //	GET  /_control/stats            records per object, API calls, sessions
 //	POST /_control/sessions/expire  ends every session
-//	POST /_control/lock-row         {"id","times"} or {"id","seconds"}: writes to it get UNABLE_TO_LOCK_ROW
+//	POST /_control/lock-row         {"id" or "object","times" or "seconds"}: writes to it get UNABLE_TO_LOCK_ROW
+//	GET, POST, DELETE /_control/setup  validation rules, fields, access: see setup
+//	POST /_control/undelete         {"ids"}: what a person does in the recycle bin
+//	POST /_control/merge            {"master","losers","fields"}: what a person does with duplicates
 //	POST /_control/daily-limit      {"name","limit","used"}: of an allocation, DailyApiRequests unless named
 //	GET, POST /_control/bulk        {"delay","pace","hard_delete","max_upload"}: see bulkSettings
 //	POST /_control/load             JSON lines {"type":"Account","fields":{…}}
@@ -28,6 +31,11 @@ func (s *Server) controlPages() http.Handler {
 	})
 	mux.HandleFunc("POST /_control/lock-row", s.postLock)
 	mux.HandleFunc("POST /_control/daily-limit", s.postDailyLimit)
+	mux.HandleFunc("GET /_control/setup", func(w http.ResponseWriter, _ *http.Request) { s.showSetup(w) })
+	mux.HandleFunc("POST /_control/setup", s.postSetup)
+	mux.HandleFunc("DELETE /_control/setup", func(w http.ResponseWriter, _ *http.Request) { s.deleteSetup(w) })
+	mux.HandleFunc("POST /_control/undelete", s.postUndelete)
+	mux.HandleFunc("POST /_control/merge", s.postMerge)
 	mux.HandleFunc("GET /_control/bulk", func(w http.ResponseWriter, _ *http.Request) { s.bulk.showSettings(w) })
 	mux.HandleFunc("POST /_control/bulk", s.bulk.postSettings)
 	mux.HandleFunc("POST /_control/load", s.postLoad)
@@ -58,15 +66,19 @@ func (s *Server) showStats(w http.ResponseWriter) {
 func (s *Server) postLock(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		ID      string  `json:"id"`
+		Object  string  `json:"object"`
 		Times   int     `json:"times"`
 		Seconds float64 `json:"seconds"`
 	}
 	err := kit.ReadControl(r, &in)
 	id, ok := longID(in.ID)
+	if o, known := s.store.schema.object(in.Object); in.ID == "" && known {
+		id, ok = o.Name, true
+	}
 	switch {
 	case err != nil:
 	case !ok:
-		err = fmt.Errorf("%q is no record id", in.ID)
+		err = fmt.Errorf("%q is no record id, or %q no object", in.ID, in.Object)
 	case (in.Times > 0) == (in.Seconds > 0):
 		err = errors.New("give either times or seconds")
 	}

@@ -124,6 +124,9 @@ func (s *Server) answer(c *call, kind kit.FaultKind) *reply {
 		return errorReply(refuse("SERVER_UNAVAILABLE", "The server is temporarily unavailable to service your request").with(http.StatusServiceUnavailable))
 	case kit.FaultReset:
 		return nil
+	case kit.FaultSession:
+		s.sessions.revoke(bearer(c.header))
+		return s.serve(c) // which finds no session, where one is needed
 	default:
 		return s.serve(c)
 	}
@@ -297,9 +300,15 @@ func buildVersions() []apiVersion {
 }
 
 // before says whether the call speaks a release older than n.
-func (c *call) before(n int) bool {
-	major, err := strconv.Atoi(strings.TrimSuffix(c.version, ".0"))
-	return err == nil && major < n
+func (c *call) before(n int) bool { return c.release() < n }
+
+// release is the call's version as a number: 67.
+func (c *call) release() int {
+	n, err := strconv.Atoi(strings.TrimSuffix(c.version, ".0"))
+	if err != nil { // a version that was looked up in the table has this form
+		return newestVersion
+	}
+	return n
 }
 
 // route takes the version from the path and splits the rest, unescaped.
@@ -392,6 +401,9 @@ func operationOf(method, path string) string {
 	case "composite":
 		if len(parts) == 1 {
 			return "composite"
+		}
+		if parts[1] == "graph" {
+			return "graph"
 		}
 		if len(parts) == 4 && method == http.MethodPatch {
 			return "collections.upsert"

@@ -12,11 +12,13 @@ import (
 )
 
 // The journal's kinds: "org" names the organisation and its app, "rows" is
-// what one transaction wrote, "job" is a bulk job as it stands.
+// what one transaction wrote, "job" is a bulk job as it
+// stands, "setup" is what an administrator made of the organisation.
 const (
-	kindOrg  = "org"
-	kindRows = "rows"
-	kindJob  = "job"
+	kindOrg   = "org"
+	kindRows  = "rows"
+	kindJob   = "job"
+	kindSetup = "setup"
 )
 
 type orgEntry struct {
@@ -205,8 +207,12 @@ func (s *Server) replay() (found bool, err error) {
 	err = s.journal.Replay(func(kind string, raw json.RawMessage) error {
 		switch kind {
 		case kindOrg:
+			err := json.Unmarshal(raw, &s.org)
+			if !found {
+				s.ruling.Store(&ruling{since: s.org.Created})
+			}
 			found = true
-			return json.Unmarshal(raw, &s.org)
+			return err
 		case kindRows:
 			var entries []rowEntry
 			if err := json.Unmarshal(raw, &entries); err != nil {
@@ -224,6 +230,12 @@ func (s *Server) replay() (found bool, err error) {
 			return nil
 		case kindJob:
 			return s.bulk.adopt(raw)
+		case kindSetup:
+			var e setupEntry
+			if err := json.Unmarshal(raw, &e); err != nil {
+				return err
+			}
+			return s.restoreSetup(e)
 		default:
 			return fmt.Errorf("unknown kind %q", kind)
 		}
@@ -361,6 +373,11 @@ func (s *Server) compactIfLong() error {
 		}
 		for _, o := range s.store.schema.objects {
 			if err := emitTable(s.store.tables[o], emit); err != nil {
+				return err
+			}
+		}
+		if r := s.ruling.Load(); r.since.After(s.org.Created) {
+			if err := emit(kindSetup, setupEntry{r.setup, r.since}); err != nil {
 				return err
 			}
 		}

@@ -103,7 +103,7 @@ func (s *Server) query(c *call, path []string) *reply {
 }
 
 func (s *Server) run(c *call, text string, all bool) (*soql.Result, *apiError) {
-	plan, refused := s.prepare(text, all, c.userID)
+	plan, refused := s.prepare(text, all, c.userID, c.release())
 	if refused != nil {
 		return nil, refused
 	}
@@ -115,13 +115,13 @@ func (s *Server) run(c *call, text string, all bool) (*soql.Result, *apiError) {
 }
 
 // prepare parses and compiles a query for a user.
-func (s *Server) prepare(text string, all bool, userID string) (*soql.Plan, *apiError) {
+func (s *Server) prepare(text string, all bool, userID string, release int) (*soql.Plan, *apiError) {
 	q, err := soql.Parse(text)
 	if err != nil {
 		return nil, queryRefusal(err)
 	}
-	plan, err := soql.Prepare(q, s.store, soql.Options{
-		Now: s.clock.Now(), FiscalStartMonth: int(s.fiscalStart), Location: time.UTC, AllRows: all, DefaultCurrency: "USD", UserID: userID,
+	plan, err := soql.Prepare(q, s.source(userID), soql.Options{
+		Now: s.clock.Now(), FiscalStartMonth: int(s.fiscalStart), Location: time.UTC, AllRows: all, DefaultCurrency: "USD", UserID: userID, Release: release,
 	})
 	if err != nil {
 		return nil, queryRefusal(err)

@@ -29,6 +29,8 @@ func (s *Server) dispatch(c *call, path []string) *reply {
 		return s.sobjects(c, path[1:])
 	case path[0] == "composite" && len(path) == 1:
 		return c.only([]string{http.MethodPost}, func() *reply { return s.composite(c) })
+	case path[0] == "composite" && path[1] == "graph" && len(path) == 2 && c.tx == nil && !c.before(graphSince):
+		return c.only([]string{http.MethodPost}, func() *reply { return s.graph(c) })
 	case path[0] == "composite" && path[1] == "sobjects":
 		return s.collections(c, path[2:])
 	case path[0] == "jobs" && len(path) > 1:

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandem-cosell/tandem/sandbox/kit"
@@ -57,6 +58,7 @@ type Server struct {
 	store       *store
 	countries   countryTable
 	describes   *describes
+	ruling      atomic.Pointer[ruling]
 	org         orgEntry
 	jwtKey      *rsa.PublicKey
 	fiscalStart time.Month
@@ -101,6 +103,7 @@ func New(opt Options) (*Server, error) {
 		}
 	}
 	s.bulk = newBulk(s, opt.StatePath)
+	s.ruling.Store(&ruling{})
 	if s.journal, err = kit.OpenJournal(opt.StatePath); err != nil {
 		return nil, fmt.Errorf("salesforce sandbox: %w", err)
 	}
@@ -110,7 +113,7 @@ func New(opt Options) (*Server, error) {
 	s.sessions = newSessions(opt.SessionTTL)
 	s.cursors = newCursors()
 	s.allocations = newAllocations(opt.DailyLimit, s.clock.Now())
-	s.describes = newDescribes(s)
+	s.describes = &describes{s}
 	s.control = s.controlPages()
 	s.bulk.kick()
 	return s, nil
@@ -150,6 +153,7 @@ func (s *Server) found() error {
 	s.org.OrgID = makeID("00D", 1)
 	s.org.UserID = makeID("005", 1)
 	s.org.Created = s.clock.Now().UTC().Truncate(time.Second)
+	s.ruling.Store(&ruling{since: s.org.Created})
 	if err := s.journal.Append(kindOrg, s.org); err != nil {
 		return err
 	}

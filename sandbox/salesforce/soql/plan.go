@@ -16,6 +16,7 @@ type Options struct {
 	AllRows          bool           // deleted records too (queryAll)
 	DefaultCurrency  string         // the ISO code that FORMAT shows; may be empty
 	UserID           string         // whose records USING SCOPE mine gives
+	Release          int            // the API's release, such as 67; 0 is the newest
 }
 
 // Plan is a checked and compiled query. It is for one goroutine at a time; its
@@ -85,7 +86,7 @@ func Prepare(q *Query, src Source, opt Options) (*Plan, error) {
 		opt.FiscalStartMonth = 1
 	}
 	env := &environment{
-		src: src, text: q.Text, all: opt.AllRows, currency: opt.DefaultCurrency, userID: opt.UserID, idCols: map[*Object]int{},
+		src: src, text: q.Text, all: opt.AllRows, currency: opt.DefaultCurrency, userID: opt.UserID, release: opt.Release, idCols: map[*Object]int{},
 		cal: calendar{now: opt.Now, location: opt.Location, fiscalStart: time.Month(opt.FiscalStartMonth)},
 	}
 	if q.AllRows {

@@ -16,6 +16,16 @@ const (
 	maxConditionText = 4000
 )
 
+// The releases that changed what a query may hold (TYPEOF; Relationship Query
+// Limitations).
+const (
+	typeOfSince     = 46
+	deepChildsSince = 58 // before, a child sub-select has no children itself
+)
+
+// before says whether the query is of a release older than n.
+func (e *environment) before(n int) bool { return e.release > 0 && e.release < n }
+
 // accessor reads one value from a row.
 type accessor struct {
 	typ    Type
@@ -48,6 +58,7 @@ type environment struct {
 	all      bool
 	currency string
 	userID   string
+	release  int
 	semis    []*semiJoin
 	idCols   map[*Object]int
 
