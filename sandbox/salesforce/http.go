@@ -211,7 +211,7 @@ func (s *Server) readCall(r *http.Request) (*call, *reply) {
 	if err != nil {
 		return c, errorReply(refuse("JSON_PARSER_ERROR", "the request's body cannot be read: %v", err))
 	}
-	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+	if len(body) > 0 && strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") { // some clients say so of nothing, too
 		if body, err = gunzip(body); err != nil {
 			return c, errorReply(refuse("JSON_PARSER_ERROR", "the request's body is not gzip: %v", err))
 		}
