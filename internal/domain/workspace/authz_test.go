@@ -131,7 +131,11 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := apprs.Settle(ctx, "x", "p", registration.ChoiceOurs, "", "", "")
 			return err
 		}},
-		"approval.Resend":   {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"approval.Resend": {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"invitation.AcceptMany": {authz.ActionAccept, func(ctx context.Context) error {
+			_, err := invs.AcceptMany(ctx, []invitation.Answer{{ID: "x"}})
+			return err
+		}},
 		"invitation.Accept": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Accept(ctx, invitation.Answer{ID: "x"}); return err }},
 		"invitation.Reject": {authz.ActionReject, func(ctx context.Context) error {
 			_, err := invs.Reject(ctx, invitation.Answer{ID: "x"}, "no")

@@ -40,6 +40,7 @@ var bodies = map[string]string{
 	"accept-tags":             `{"opportunity_id":"opp_x","rule":"two_clouds","tags":"{}","reason":"x"}`,
 	"reopen-tags":             `{"opportunity_id":"opp_x","rule":"two_clouds"}`,
 	"put-tagging-rules":       `{"rules":[]}`,
+	"accept-invitations":      `{"ids":["inv_x"]}`,
 	"reject-invitation":       `{"reason":"Other"}`,
 	"link-invitation":         `{"opportunity_id":"opp_x"}`,
 }

@@ -71,6 +71,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerWork()
 	s.registerOversight()
 	s.registerTagging()
+	s.registerInvitationsMany()
 	s.registerMachinery()
 	s.registerViews()
 	s.registerSettings()

@@ -303,6 +303,7 @@ var pageDeeds = map[string]string{
 	"what partners offer":            "list-invitations",
 	"an invitation":                  "get-invitation",
 	"accept an invitation":           "accept-invitation",
+	"accept many invitations":        "accept-invitations",
 	"reject an invitation":           "reject-invitation",
 	"make a lead an opportunity":     "convert-invitation",
 	"try an answer again":            "retry-invitation",

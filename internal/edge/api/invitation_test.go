@@ -142,3 +142,22 @@ func TestAnAnswerOfAnAssociateWaitsForADirectorAndGoesOutWhenApproved(t *testing
 		t.Fatalf("%+v", d)
 	}
 }
+
+func TestManyInvitationsAreAcceptedEachByItself(t *testing.T) {
+	t.Parallel()
+	one, two := shared.offered(t, "Caret Logistics"), shared.offered(t, "Dash Dairy")
+	post := func(query string) []api.InvitationTaken {
+		return into[items[api.InvitationTaken]](t, shared.do(t, call{method: http.MethodPost, path: "/invitations/accept" + query, body: `{"ids":["` + one.ID + `","inv_none","` + two.ID + `"]}`}).want(t, http.StatusOK)).Items
+	}
+	if got := post("?dry_run=true"); len(got) != 3 || !got[0].Accepted || got[0].State != "pending" || got[1].Accepted || got[1].Code != "not_found" || got[1].Error == "" || !got[2].Accepted {
+		t.Fatalf("%+v", got)
+	}
+	if got := post(""); len(got) != 3 || !got[0].Accepted || got[1].Accepted || !got[2].Accepted || got[2].State == "pending" {
+		t.Fatalf("%+v", got)
+	}
+	for _, id := range []string{one.ID, two.ID} {
+		if d := shared.invitation(t, id, "accepted"); d.RemoteOpportunityID == "" {
+			t.Errorf("%+v", d)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/a-h/templ"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
 
 const invitationsPath = "/invitations"
@@ -21,6 +23,7 @@ func (w *Web) routesInvitations() {
 	w.get(invitationsPath, w.invitations)
 	w.get(invitationsPath+"/{id}", w.invitationPage)
 	w.post(invitationsPath+"/{id}/accept", w.invitationAccept)
+	w.routesInvitationsBulk()
 	w.post(invitationsPath+"/{id}/reject", w.invitationReject)
 	w.post(invitationsPath+"/{id}/convert", w.invitationConvert)
 	w.post(invitationsPath+"/{id}/retry", w.invitationRetry)
@@ -96,6 +99,9 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		w.fail(rw, r, err)
 		return
+	}
+	if slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.State == invitation.StatePending }) {
+		d.table.Bulk = []ui.Button{{Label: "Accept…", Icon: ui.IconCheck, FormAction: invitationsBulkPath, Blocked: whyBlocked(r, authz.ActionAccept, whyNotAnswer)}}
 	}
 	for i := range list.Rows {
 		d.table.Rows = append(d.table.Rows, invitationRow(&list.Rows[i], asked[list.Rows[i].ID]))
