@@ -254,7 +254,7 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase}, salesforce.FieldName)
+		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase, Edits: aws.EditPolicy{LockPartnerIDAfterApproval: w.LockPartnerID}}, salesforce.FieldName)
 		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
 		inboxes = append(inboxes, aws.NewInbox(client))
 	}
