@@ -299,8 +299,8 @@ func readersOnlyRead(t *testing.T, w *dealWorld) {
 		"/opportunities/" + row.ID + "/joint":            {"cloud": {"aws"}, "joint": {"no"}, "reason": {"x"}},
 		"/opportunities/" + row.ID + "/solutions":        {"cloud": {"aws"}, "version": {"1"}},
 		"/opportunities/" + row.ID + "/activities/retry": {},
-		"/opportunities/bulk/submit":                   {"id": {row.ID}},
-		"/opportunities/bulk/submit/confirm":           {"id": {row.ID}, "cloud": {"aws"}},
+		"/opportunities/bulk/submit":                     {"id": {row.ID}},
+		"/opportunities/bulk/submit/confirm":             {"id": {row.ID}, "cloud": {"aws"}},
 		"/opportunities/bulk/joint":                      {"id": {row.ID}},
 		"/opportunities/bulk/joint/confirm":              {"id": {row.ID}, "cloud": {"aws"}, "joint": {"no"}, "reason": {"x"}},
 	} {
