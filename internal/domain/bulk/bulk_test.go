@@ -32,7 +32,7 @@ func TestAPreviewSaysOfEachDealWhatTheActWouldDoAndChangesNothing(t *testing.T) 
 		if err != nil || outcomes(rows) != "will nothing waits blocked blocked" {
 			t.Fatalf("%s, %v", outcomes(rows), err)
 		}
-		for i, want := range []string{"Sent to AWS Partner Central now", "It is Committed already", "when the review ends: The partner reviews it", "is not registered in AWS", ""} {
+		for i, want := range []string{"Goes to AWS Partner Central at once", "It is Committed already", "when the review ends: The partner reviews it", "is not registered in AWS", ""} {
 			if !strings.Contains(rows[i].Message, want) {
 				t.Errorf("row %d says %q, not %q", i, rows[i].Message, want)
 			}

@@ -206,9 +206,9 @@ func (s *Service) attempt(ctx context.Context, x *act, row *Row) error {
 	case !row.Outcome.acts():
 		return s.keep(ctx, row, row.Outcome, row.Message)
 	}
-	done, message := OutcomeDone, row.Message
+	done, message := OutcomeDone, "On its way to "+x.Cloud.Portal()
 	if row.Outcome == OutcomeWaits { // kept, and still waiting for the lock
-		done = OutcomeWaits
+		done, message = OutcomeWaits, row.Message
 	}
 	kept := false
 	also := func(ctx context.Context, tx *db.Tx, waiting *approval.Request) error {
@@ -222,13 +222,13 @@ func (s *Service) attempt(ctx context.Context, x *act, row *Row) error {
 	var err error
 	switch x.Action {
 	case ActionSubmit:
-		message = "On its way to " + x.Cloud.Portal()
 		_, err = s.approvals.Register(approval.Also(ctx, also), row.OpportunityID, x.Cloud)
 	case ActionStage:
 		err = s.put(approval.Also(ctx, also), x, row, x.Stage)
 	case ActionUndo:
 		err = s.put(approval.Also(ctx, also), x, row, row.After)
 	case ActionAssign:
+		message = row.Message
 		err = s.assign(ctx, x, row, func(ctx context.Context, tx *db.Tx) error { return also(ctx, tx, nil) })
 	case ActionRetry: // what was sent again is no refusal any more: it is not sent twice
 		done, message, err = s.retry(ctx, x, row)

@@ -184,6 +184,9 @@ func (s *Service) row(ctx context.Context, x *act, row *Row) error {
 	if reg == nil {
 		return problem.Conflict("not_registered", "It is not registered in "+x.Cloud.Portal())
 	}
+	if reg.RemoteID == "" {
+		return problem.Conflict("not_in_portal", fmt.Sprintf("It is not in %s yet: it is “%s”", x.Cloud.Portal(), reg.State.Label()))
+	}
 	if x.Action == ActionAssign {
 		return s.foreseeAssign(ctx, x, row, &deal)
 	}
@@ -306,7 +309,7 @@ func (s *Service) foreseeStage(ctx context.Context, x *act, value string, row *R
 	case c.Lock.Locked:
 		row.Outcome, row.Message = OutcomeWaits, "Kept, and sent by itself "+strings.Replace(c.Lock.Until, "until", "when", 1)+": "+c.Lock.Reason
 	default:
-		row.Outcome, row.Message = OutcomeWill, "Sent to "+portal+" now"
+		row.Outcome, row.Message = OutcomeWill, "Goes to "+portal+" at once"
 	}
 	if !row.Outcome.acts() {
 		return nil

@@ -399,3 +399,14 @@ func (w *Web) jointAt(ctx context.Context, opportunityID string, c cloud.Cloud) 
 	}
 	return nil, nil //nolint:nilnil // nobody decided
 }
+
+// blockingLabels names the fields that block.
+func blockingLabels(list registration.Findings) string {
+	var out []string
+	for _, f := range list {
+		if f.Severity == registration.SeverityError && !slices.Contains(out, f.Label) {
+			out = append(out, f.Label)
+		}
+	}
+	return strings.Join(out, ", ")
+}
