@@ -16,6 +16,7 @@ import (
 //	GET  /_control/stats            records per object, API calls, sessions
 //	POST /_control/sessions/expire  ends every session
 //	POST /_control/lock-row         {"id","times"} or {"id","seconds"}: writes to it get UNABLE_TO_LOCK_ROW
+//	POST /_control/validation-rule  {"object","field","message","times"}: as many creations are refused by a rule of the organisation
 //	POST /_control/daily-limit      {"limit","used"}
 //	POST /_control/load             JSON lines {"type":"Account","fields":{…}}
 func (s *Server) controlPages() http.Handler {
@@ -26,6 +27,7 @@ func (s *Server) controlPages() http.Handler {
 		kit.AnswerControl(w, http.StatusOK, map[string]int{"expired": s.sessions.expireAll()})
 	})
 	mux.HandleFunc("POST /_control/lock-row", s.postLock)
+	mux.HandleFunc("POST /_control/validation-rule", s.postRule)
 	mux.HandleFunc("POST /_control/daily-limit", s.postDailyLimit)
 	mux.HandleFunc("POST /_control/load", s.postLoad)
 	return mux
@@ -77,6 +79,32 @@ func (s *Server) postLock(w http.ResponseWriter, r *http.Request) {
 	}
 	s.locks.set(id, lock)
 	kit.AnswerControl(w, http.StatusOK, map[string]string{"locked": id})
+}
+
+func (s *Server) postRule(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Object  string `json:"object"`
+		Field   string `json:"field"`
+		Message string `json:"message"`
+		Times   int    `json:"times"`
+	}
+	err := kit.ReadControl(r, &in)
+	o, known := s.store.schema.object(in.Object)
+	switch {
+	case err != nil:
+	case !known:
+		err = fmt.Errorf("there is no object %q", in.Object)
+	case o.FieldIndex(in.Field) < 0:
+		err = fmt.Errorf("%s has no field %q", o.Name, in.Field)
+	case in.Message == "" || in.Times < 1:
+		err = errors.New("give a message and how many times it refuses")
+	}
+	if err != nil {
+		kit.RefuseControl(w, http.StatusBadRequest, err)
+		return
+	}
+	s.rules.set(o.Name, validationRule{field: in.Field, message: in.Message, times: in.Times})
+	kit.AnswerControl(w, http.StatusOK, map[string]string{"validates": o.Name})
 }
 
 func (s *Server) postDailyLimit(w http.ResponseWriter, r *http.Request) {

@@ -190,3 +190,21 @@ func TestManyWritersAtOnceLoseNothing(t *testing.T) {
 		t.Errorf("stats %v", stats)
 	}
 }
+
+func TestAValidationRuleRefusesCreationsInSalesforcesWords(t *testing.T) {
+	t.Parallel()
+	o := start(t, salesforce.Options{})
+	o.control("POST", "validation-rule", `{"object":"Opportunity","field":"NextStep","message":"Say what comes next","times":1}`).want(200, "")
+	o.control("POST", "validation-rule", `{"object":"Nothing","field":"NextStep","message":"x","times":1}`).want(400, "")
+	o.control("POST", "validation-rule", `{"object":"Opportunity","field":"Nothing","message":"x","times":1}`).want(400, "")
+	o.control("POST", "validation-rule", `{"object":"Opportunity","field":"NextStep","message":"x"}`).want(400, "")
+	body := `{"Name":"Deal","StageName":"1-Discovery","CloseDate":"2026-12-31"}`
+	a := o.api("PATCH", "/sobjects/Opportunity/CoSell_Origin_Key__c/aws-O1", body).want(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+	if a.body != `[{"message":"Say what comes next","errorCode":"FIELD_CUSTOM_VALIDATION_EXCEPTION","fields":["NextStep"]}]` {
+		t.Error(a.body)
+	}
+	id := o.api("PATCH", "/sobjects/Opportunity/CoSell_Origin_Key__c/aws-O1", body).want(201, "").id()
+	if again := o.api("PATCH", "/sobjects/Opportunity/CoSell_Origin_Key__c/aws-O1", body).want(200, ""); again.id() != id {
+		t.Error(again.body)
+	}
+}

@@ -58,6 +58,11 @@ func (x *tx) judge(t *table, id string, row soql.Row, in values, creating bool) 
 	if err := x.judgeObject(o, row, creating); err != nil {
 		return err
 	}
+	if creating {
+		if rule, refuses := x.s.rules.hit(o.Name); refuses {
+			return refuse("FIELD_CUSTOM_VALIDATION_EXCEPTION", "%s", rule.message).on(rule.field)
+		}
+	}
 	return x.judgeUnique(t, id, row, in)
 }
 

@@ -68,6 +68,7 @@ type Server struct {
 	cursors     *cursors
 	quota       *quota
 	locks       *rowLocks
+	rules       *validationRules
 	control     http.Handler
 }
 
@@ -84,7 +85,7 @@ func New(opt Options) (*Server, error) {
 	s := &Server{
 		clock: opt.Clock, log: opt.Logger, faults: opt.Faults,
 		recorder: kit.NewRecorder(500, 4096), store: newStore(sch), countries: newCountryTable(),
-		fiscalStart: time.Month(opt.FiscalStartMonth), locks: &rowLocks{},
+		fiscalStart: time.Month(opt.FiscalStartMonth), locks: &rowLocks{}, rules: &validationRules{},
 	}
 	if s.clock == nil {
 		s.clock = kit.NewClock()

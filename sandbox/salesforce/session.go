@@ -155,3 +155,40 @@ func (l *rowLocks) hit(id string, now time.Time) bool {
 	}
 	return true
 }
+
+// validationRules are rules of the organisation that refuse what is created.
+type validationRules struct {
+	mu       sync.Mutex
+	byObject map[string]validationRule
+}
+
+// validationRule refuses the next times creations of an object, on a field.
+type validationRule struct {
+	field, message string
+	times          int
+}
+
+func (v *validationRules) set(object string, rule validationRule) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.byObject == nil {
+		v.byObject = map[string]validationRule{}
+	}
+	v.byObject[object] = rule
+}
+
+// hit gives the rule that refuses a creation now, and counts it.
+func (v *validationRules) hit(object string) (validationRule, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	rule, ok := v.byObject[object]
+	if !ok {
+		return rule, false
+	}
+	if rule.times--; rule.times <= 0 {
+		delete(v.byObject, object)
+	} else {
+		v.byObject[object] = rule
+	}
+	return rule, true
+}

@@ -153,7 +153,7 @@ func (c *CRM) opportunity(p plan, r Record) (opportunity.Opportunity, error) {
 			return o, fmt.Errorf("%s: %w", ours, err)
 		}
 	}
-	o.CRMID, o.Deleted = r.ID("Id"), r.Bool("IsDeleted")
+	o.CRMID, o.Deleted, o.OriginKey = r.ID("Id"), r.Bool("IsDeleted"), p.text(r, "opportunity.origin_key")
 	o.AccountCRMID, o.AccountName, o.Name, o.Type = p.id(r, "opportunity.account"), p.text(r, "opportunity.account_name"), p.text(r, "opportunity.name"), p.text(r, "opportunity.type")
 	o.Stage, o.Closed, o.Won, o.ForecastCategory = p.text(r, "opportunity.stage"), p.flag(r, "opportunity.closed"), p.flag(r, "opportunity.won"), p.text(r, "opportunity.forecast_category")
 	o.OrderType, o.DealPath, o.SQLSource, o.LeadSource = p.text(r, "opportunity.order_type"), p.text(r, "opportunity.deal_path"), p.text(r, "opportunity.sql_source"), p.text(r, "opportunity.lead_source")

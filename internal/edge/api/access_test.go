@@ -38,6 +38,7 @@ var bodies = map[string]string{
 	"put-fiscal-year":         `{"start_month":2}`,
 	"reject-invitation":       `{"reason":"Other"}`,
 	"link-invitation":         `{"opportunity_id":"opp_x"}`,
+	"create-opportunity":      `{}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {
