@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"os"
@@ -187,6 +188,71 @@ func TestAnAssociateAcceptsAReferralAndADirectorApprovesItInTheBrowser(t *testin
 	arrived(ctx, t, `document.querySelector("#link") !== null`)
 	sees("Test associate")
 	examine(ctx, t, axe, "invitation-approved")
+	for _, m := range said() {
+		t.Errorf("console: %s", m)
+	}
+	if n := o.referred(); n != 1 {
+		t.Errorf("%d opportunities of AWS's", n)
+	}
+}
+
+// What AWS offers is made an opportunity in Salesforce with one act, after its
+// fields were shown; what Salesforce refuses is marked at its field.
+func TestAReferralIsMadeAnOpportunityInSalesforceInTheBrowser(t *testing.T) {
+	t.Parallel()
+	o, axe := newOffers(t), readAxe(t)
+	v := o.visitor()
+	eventually(t, 60*time.Second, "Salesforce is read", func() error {
+		if x := v.get("/opportunities"); !strings.Contains(x.text, `href="/opportunities/opp_`) {
+			return fmt.Errorf("no opportunity is listed")
+		}
+		return nil
+	})
+	const known = `fetch("/api/v1/opportunities?limit=1").then(r => r.json()).then(x => x.items[0].account_name)`
+	ctx := startBrowser(t)
+	open(ctx, t, o.base+"/sign-in")
+	signedIn(ctx, t, o.base, "ada@example.com", o.password)
+	customer := evaluate[string](ctx, t, known)
+	control(t, o.services.AWS.URL, "refer", fmt.Sprintf(`{"opportunity":{"Customer":{"Account":{"CompanyName":%q}}}}`, customer))
+	offer := o.offered(v, html.EscapeString(customer))
+	sees := func(text string) {
+		t.Helper()
+		arrived(ctx, t, fmt.Sprintf(`document.body.textContent.includes(%q)`, text))
+	}
+	said := listen(ctx)
+	open(ctx, t, o.base+offer)
+	press(ctx, t, chromedp.Click(chromedp.CSS("#accept button")))
+	arrived(ctx, t, `document.querySelector("#link") !== null`)
+	examine(ctx, t, axe, "invitation-link")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`#link a[href$="/create"]`)))
+	sees("AWS Project.Title → Opportunity.Name")
+	if got := evaluate[string](ctx, t, `document.querySelector("input[name='opportunity.account']:checked").closest("label").textContent`); !strings.Contains(got, customer) {
+		t.Errorf("the account is %q", got)
+	}
+	examine(ctx, t, axe, "invitation-create")
+
+	// Another account is looked for without losing what was entered.
+	press(ctx, t, chromedp.SetValue(chromedp.CSS("[name='opportunity.name']"), "A name of ours"), chromedp.SendKeys(chromedp.CSS("[name=account_query]"), "zzz"), chromedp.Evaluate[chromedp.Void](`window.before = 1`), chromedp.Click(chromedp.CSS("[name=find]")))
+	arrived(ctx, t, `window.before === undefined && document.querySelector("[name='opportunity.name']").value === "A name of ours" && document.querySelector("[name=account_query]").value === "zzz"`)
+	sees("No account is called “zzz”")
+	press(ctx, t, chromedp.Evaluate[chromedp.Void](`document.querySelector("[name='opportunity.stage']").value = ""; document.querySelector("form[data-guard]").noValidate = true`), chromedp.Click(chromedp.CSS("form[data-guard] .btn-primary")))
+	sees("Nothing was made")
+	sees("Stage is needed: Salesforce makes no opportunity without it")
+	said() // the browser tells of the refused form
+	said = listen(ctx)
+	examine(ctx, t, axe, "invitation-create-wrong")
+
+	control(t, o.services.Salesforce.URL, "setup", `{"validation_rules":[{"object":"Opportunity","name":"Offered","when":"CoSell_Origin_Key__c != null","field":"Description","message":"Say what the customer needs"}]}`)
+	press(ctx, t, chromedp.SetValue(chromedp.CSS("[name='opportunity.stage']"), "1-Discovery"), chromedp.Click(chromedp.CSS("form[data-guard] .btn-primary")))
+	sees("Salesforce refused to make the opportunity")
+	sees("Mend what Salesforce refused")
+	examine(ctx, t, axe, "invitation-create-refused")
+	control(t, o.services.Salesforce.URL, "setup", `{}`)
+	press(ctx, t, chromedp.Click(chromedp.CSS(`a[href$="/create"]`)))
+	sees("Say what the customer needs")
+	press(ctx, t, chromedp.Click(chromedp.CSS("form[data-guard] .btn-primary")))
+	arrived(ctx, t, `document.querySelector("#linked a")?.textContent.includes("A name of ours")`)
+	examine(ctx, t, axe, "invitation-created")
 	for _, m := range said() {
 		t.Errorf("console: %s", m)
 	}

@@ -13,6 +13,7 @@ set.sourceApiVersion = JSON.parse(readFileSync(join(source, 'sfdx-project.json')
 const found = [...set.getSourceComponents()].map((c) => `${c.type.name} ${c.fullName}`).sort()
 assert.deepEqual(found, [
   'CustomField Activity.CoSell_Activity_Key__c',
+  'CustomField Opportunity.CoSell_Origin_Key__c',
   'CustomObject CoSell_Offer__c',
   'CustomObject CoSell_Registration__c',
   'CustomTab CoSell_Offer__c',

@@ -153,7 +153,7 @@ func (c *CRM) opportunity(p plan, r Record) (opportunity.Opportunity, error) {
 			return o, fmt.Errorf("%s: %w", ours, err)
 		}
 	}
-	o.CRMID, o.Deleted = r.ID("Id"), r.Bool("IsDeleted")
+	o.CRMID, o.Deleted, o.OriginKey = r.ID("Id"), r.Bool("IsDeleted"), p.text(r, "opportunity.origin_key")
 	o.AccountCRMID, o.AccountName, o.Name, o.Type = p.id(r, "opportunity.account"), p.text(r, "opportunity.account_name"), p.text(r, "opportunity.name"), p.text(r, "opportunity.type")
 	o.Stage, o.Closed, o.Won, o.ForecastCategory = p.text(r, "opportunity.stage"), p.flag(r, "opportunity.closed"), p.flag(r, "opportunity.won"), p.text(r, "opportunity.forecast_category")
 	o.OrderType, o.DealPath, o.SQLSource, o.LeadSource = p.text(r, "opportunity.order_type"), p.text(r, "opportunity.deal_path"), p.text(r, "opportunity.sql_source"), p.text(r, "opportunity.lead_source")
@@ -221,12 +221,19 @@ func (c *CRM) Usage() []connection.Usage {
 	return []connection.Usage{{Name: "API calls in 24 hours", Used: int64(u.Used), Limit: int64(u.Limit), Source: "reported by Salesforce for the whole organisation"}}
 }
 
+func direction(offered bool) string {
+	if offered {
+		return "In"
+	}
+	return "Out"
+}
+
 // UpsertRegistrations writes CoSell_Registration__c by its key.
 func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRecord) ([]registration.CRMResult, error) {
 	fields := make([]Fields, len(list))
 	for i, r := range list {
 		f := Fields{
-			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": "Out", "Portal_Id__c": orNil(r.PortalID),
+			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": direction(r.Offered), "Portal_Id__c": orNil(r.PortalID),
 			"Portal_Status__c": orNil(r.PortalStatus), "Portal_Stage__c": orNil(r.PortalStage), "Partner_Seller_Email__c": orNil(r.SellerEmail),
 			"Sync_State__c": r.SyncState, "Last_Sync_Error__c": orNil(r.LastError), "Last_Portal_Modified__c": nil,
 		}

@@ -93,6 +93,7 @@ var opportunitySources = []source{
 	{"opportunity.owner", []string{"OwnerId"}, true},
 	{"opportunity.owner_name", []string{"Owner.Name"}, false},
 	{"opportunity.created_at", []string{"CreatedDate"}, true},
+	{"opportunity.origin_key", []string{originKey}, false},
 }
 
 var memberSources = []source{

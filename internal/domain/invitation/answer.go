@@ -102,6 +102,8 @@ func (s *Service) Retry(ctx context.Context, a Answer) (Result, error) {
 		need, verb = authz.ActionReject, "reject "
 	case err == nil && i.FailedFrom == StateConverting:
 		verb = "make an opportunity of "
+	case err == nil && i.FailedFrom == StateCreating:
+		verb = "make an opportunity in Salesforce of "
 	}
 	if denied := authz.Require(ctx, need); denied != nil {
 		return Result{}, denied
@@ -158,6 +160,7 @@ func (s *Service) doLink(ctx context.Context, tx *db.Tx, i *Invitation, a argume
 	if o.Deleted {
 		return problem.Invalid("opportunity", "deleted", "This opportunity was deleted in Salesforce")
 	}
+	i.Draft.V = Draft{} // it is another one
 	return s.link(ctx, tx, i, &o)
 }
 
@@ -170,7 +173,7 @@ func (s *Service) link(ctx context.Context, tx *db.Tx, i *Invitation, o *opportu
 	if r, ok := known[i.RemoteOppID]; ok && r.OpportunityID != o.ID {
 		return problem.Conflict("already_linked", fmt.Sprintf("%s is the registration of another opportunity already", i.RemoteOppID))
 	}
-	r, err := s.registrations.Link(ctx, tx, o.ID, i.Cloud, i.RemoteOppID)
+	r, err := s.registrations.Link(ctx, tx, o.ID, i.Cloud, i.RemoteOppID, true)
 	if err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func (s *Service) link(ctx context.Context, tx *db.Tx, i *Invitation, o *opportu
 
 // answerable moves an invitation to an answer, if it still waits for one.
 func (s *Service) answerable(tx *db.Tx, i *Invitation, next State) error {
-	refusedAnswer := i.State == StateFailed && i.FailedFrom != StateConverting
+	refusedAnswer := i.answerRefused()
 	switch {
 	case i.State != StatePending && !refusedAnswer:
 		return problem.Conflict("already_answered", fmt.Sprintf("It cannot be answered any more: it is “%s”", i.State.Label()))

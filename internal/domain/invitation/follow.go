@@ -221,7 +221,7 @@ func (s *Service) observe(ctx context.Context, tx *db.Tx, i *Invitation, r Remot
 	if revealed { // the opportunity tells more than its invitation did
 		i.Facts, i.Hidden = facts, hidden
 	}
-	answering := i.State == StateAccepting || i.State == StateRejecting || i.State == StateFailed && i.FailedFrom != StateConverting
+	answering := i.State == StateAccepting || i.State == StateRejecting || i.answerRefused()
 	if i.State != StatePending && !answering {
 		return nil
 	}

@@ -61,6 +61,9 @@ func TestAcceptingMakesOneOpportunityAndLinkingRegistersIt(t *testing.T) {
 		if err != nil || len(regs[o.ID]) != 1 || regs[o.ID][0].RemoteID != "O1" || i.RegistrationID != regs[o.ID][0].ID {
 			t.Fatal(regs, err)
 		}
+		if records, err := f.regs.Dirty(f.ctx, 10); err != nil || len(records) != 1 || !records[0].Offered {
+			t.Fatalf("Salesforce is not told that it was offered: %+v, %v", records, err)
+		}
 		joint, err := opportunity.JointOf(f.ctx, f.db, []string{o.ID})
 		if err != nil || len(joint[o.ID]) != 1 || !joint[o.ID][0].Joint {
 			t.Fatal(joint, err)
@@ -250,7 +253,7 @@ func TestWhatIsAnsweredInThePortalItselfIsTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := f.db.InTx(f.ctx, f.clock, func(tx *db.Tx) error {
-			_, err := f.regs.Link(f.ctx, tx, o.ID, cloud.AWS, "O2")
+			_, err := f.regs.Link(f.ctx, tx, o.ID, cloud.AWS, "O2", false)
 			return err
 		}); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -34,6 +35,11 @@ type Service struct {
 
 	// Wake plans an Advance of an invitation as soon as the transaction commits.
 	Wake func(ctx context.Context, tx *db.Tx, invitationID string) error
+	// CRM is where opportunities are made of invitations; nil when Salesforce is not
+	// connected.
+	CRM CRM
+	// Store keeps opportunities as Salesforce gives them, in the caller's transaction.
+	Store func(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error
 	// Look plans a look at what a cloud's portal lists.
 	Look func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error
 }
@@ -47,6 +53,10 @@ func NewService(d *db.DB, c clock.Clock, portals []Portal, registrations *regist
 	}
 	s.Wake = func(context.Context, *db.Tx, string) error { return nil }
 	s.Look = func(context.Context, *db.Tx, cloud.Cloud) error { return nil }
+	s.Store = func(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error {
+		_, err := opportunity.Import(ctx, tx, list)
+		return err
+	}
 	s.handle()
 	return s
 }

@@ -36,9 +36,14 @@ func ByRemoteIDs(ctx context.Context, q db.Queryer, c cloud.Cloud, ids []string)
 	return out, err
 }
 
+// byRemoteOpportunity gives the invitation that became an opportunity in a portal.
+func byRemoteOpportunity(ctx context.Context, q db.Queryer, c cloud.Cloud, remoteOppID string) (Invitation, error) {
+	return db.Get[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND remote_opportunity_id = ? ORDER BY id LIMIT 1`, c, remoteOppID)
+}
+
 // open gives what is pending, or waits after a refused answer, at a cloud.
 func open(ctx context.Context, q db.Queryer, c cloud.Cloud) ([]Invitation, error) {
-	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND state IN (?) AND failed_from <> 'converting' ORDER BY id`, c, []State{StatePending, StateFailed})
+	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND state IN (?) AND failed_from NOT IN ('converting', 'creating') ORDER BY id`, c, []State{StatePending, StateFailed})
 }
 
 func page(ctx context.Context, q db.Queryer, states []State, after string, limit int) ([]Invitation, error) {

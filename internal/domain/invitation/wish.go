@@ -18,6 +18,7 @@ const (
 	WishConvert = "convert_invitation"
 	WishRetry   = "retry_invitation"
 	WishLink    = "link_invitation"
+	WishCreate  = "create_opportunity"
 )
 
 // Answer is a person's wish about one invitation. Version is the one that the
@@ -34,12 +35,14 @@ type Answer struct {
 type Result struct {
 	Invitation Invitation
 	Waiting    *approval.Request // nil: done
+	Values     map[string]string // of Create: what the opportunity is made of
 }
 
 // arguments are what a wish that waits is kept with.
 type arguments struct {
-	Reason        string `json:"reason,omitempty"`
-	OpportunityID string `json:"opportunity_id,omitempty"`
+	Reason        string            `json:"reason,omitempty"`
+	OpportunityID string            `json:"opportunity_id,omitempty"`
+	Values        map[string]string `json:"values,omitempty"` // of the opportunity to be made
 }
 
 // deed does a wish to i in the transaction that stores i afterwards. It finds out
@@ -48,7 +51,7 @@ type deed func(ctx context.Context, tx *db.Tx, i *Invitation, a arguments) error
 
 // deeds are what the wishes do, by name.
 func (s *Service) deeds() map[string]deed {
-	return map[string]deed{WishAccept: s.doAccept, WishReject: s.doReject, WishConvert: s.doConvert, WishRetry: s.doRetry, WishLink: s.doLink}
+	return map[string]deed{WishAccept: s.doAccept, WishReject: s.doReject, WishConvert: s.doConvert, WishRetry: s.doRetry, WishLink: s.doLink, WishCreate: s.doCreate}
 }
 
 // handle lets the approvals do the wishes.

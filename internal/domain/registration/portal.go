@@ -280,6 +280,7 @@ type CRMRecord struct {
 	RegistrationID   string
 	Version          int64
 	Cloud            cloud.Cloud
+	Offered          bool // by the partner, to us
 	OpportunityCRMID string
 	PortalID         string
 	PortalStatus     string

@@ -41,7 +41,7 @@ var unguarded = map[string]bool{
 	"opportunity.MarkJointTx": true, "registration.RegisterTx": true, "registration.PutTx": true, "registration.SettleTx": true, "registration.ResendTx": true,
 	"approval.Handle": true, "approval.Do": true, "approval.Decide": true, // by the action of the wish
 	"approval.Overtake":  true, // in the transaction of whoever moved the record
-	"invitation.Advance": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
+	"invitation.Advance": true, "invitation.Arrived": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
@@ -141,9 +141,14 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := invs.Reject(ctx, invitation.Answer{ID: "x"}, "no")
 			return err
 		}},
-		"invitation.Convert":      {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Convert(ctx, invitation.Answer{ID: "x"}); return err }},
-		"invitation.Retry":        {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Retry(ctx, invitation.Answer{ID: "x"}); return err }},
-		"invitation.Link":         {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Link(ctx, invitation.Answer{ID: "x"}, "o"); return err }},
+		"invitation.Convert": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Convert(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Retry":   {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Retry(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Link":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Link(ctx, invitation.Answer{ID: "x"}, "o"); return err }},
+		"invitation.Form":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Form(ctx, "x"); return err }},
+		"invitation.Create": {authz.ActionAccept, func(ctx context.Context) error {
+			_, err := invs.Create(ctx, invitation.Answer{ID: "x"}, nil)
+			return err
+		}},
 		"invitation.Get":          {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Get(ctx, "x"); return err }},
 		"invitation.List":         {authz.ActionRead, func(ctx context.Context) error { _, err := invs.List(ctx, invitation.Query{}); return err }},
 		"invitation.Counts":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Counts(ctx); return err }},

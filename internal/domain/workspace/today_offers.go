@@ -59,8 +59,11 @@ func offerItem(i *invitation.Invitation, now time.Time) Item {
 	switch i.State {
 	case invitation.StateFailed:
 		out.Title, out.Reason, out.Urgency = i.Cloud.Portal()+" refused our answer", i.Error, 550
+		if i.FailedFrom == invitation.StateCreating {
+			out.Title = "Salesforce refused to make the opportunity"
+		}
 	case invitation.StateAccepted:
-		out.Kind, out.Title, out.Urgency = ItemToLink, "Accepted: link it with an opportunity of Salesforce", 380
+		out.Kind, out.Title, out.Urgency = ItemToLink, "Accepted: link it with an opportunity of Salesforce, or make one", 380
 		if i.Convertible() {
 			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or leave it", 150
 		}

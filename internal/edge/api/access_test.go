@@ -43,6 +43,7 @@ var bodies = map[string]string{
 	"accept-invitations":      `{"ids":["inv_x"]}`,
 	"reject-invitation":       `{"reason":"Other"}`,
 	"link-invitation":         `{"opportunity_id":"opp_x"}`,
+	"create-opportunity":      `{}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

@@ -30,7 +30,7 @@ type Invitation struct {
 	ID                  string           `json:"id" example:"inv_01jn8m5q4se9tvd6dy1v9k2r5c"`
 	Cloud               string           `json:"cloud" enum:"aws,azure,gcp"`
 	Kind                string           `json:"kind" enum:"opportunity,lead"`
-	State               string           `json:"state" enum:"pending,accepting,rejecting,accepted,converting,linked,rejected,expired,gone,failed"`
+	State               string           `json:"state" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,rejected,expired,gone,failed"`
 	StateLabel          string           `json:"state_label" example:"Waits for an answer"`
 	Reason              string           `json:"reason"`
 	RemoteID            string           `json:"remote_id" example:"engi-0000000000001" doc:"Its id in the portal."`
@@ -48,10 +48,12 @@ type Invitation struct {
 	AnsweredBy          string           `json:"answered_by" doc:"Who answered in Tandem; empty when it was in the portal."`
 	RemoteOpportunityID string           `json:"remote_opportunity_id" doc:"What it became in the portal."`
 	OpportunityID       string           `json:"opportunity_id" doc:"The opportunity that it is linked with."`
+	OpportunityCRMID    string           `json:"opportunity_crm_id" doc:"The Salesforce id of the opportunity that was made of it."`
 	RegistrationID      string           `json:"registration_id"`
 	Convertible         bool             `json:"convertible" doc:"It is an accepted lead that can be made an opportunity."`
 	Linkable            bool             `json:"linkable" doc:"It can be linked with an opportunity now."`
-	Error               string           `json:"error" doc:"What the portal refused last."`
+	Creatable           bool             `json:"creatable" doc:"An opportunity of Salesforce can be made of it now."`
+	Error               string           `json:"error" doc:"What the portal, or Salesforce, refused last."`
 	ErrorCode           string           `json:"error_code"`
 	Attempts            int64            `json:"attempts"`
 	SentAt              *time.Time       `json:"sent_at"`
@@ -69,8 +71,8 @@ func invitationOf(i *invitation.Invitation) Invitation {
 		ID: i.ID, Cloud: string(i.Cloud), Kind: string(i.Kind), State: string(i.State), StateLabel: i.State.Label(), Reason: i.Reason,
 		RemoteID: i.RemoteID, RemoteStatus: i.RemoteStatus, Title: i.Name(), Message: i.Message, SenderName: i.SenderName, SenderAccount: i.SenderAccount,
 		EngagementID: i.EngagementID, CustomerName: i.CustomerName, CustomerCountry: i.CustomerCountry, Facts: factsOf(i.Facts.V), Hidden: factsOf(i.Hidden.V),
-		Rejection: i.Rejection, AnsweredBy: i.AnsweredBy, RemoteOpportunityID: i.RemoteOppID, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID,
-		Convertible: i.Convertible(), Linkable: i.Linkable(), Error: i.Error, ErrorCode: i.ErrorCode, Attempts: i.Attempts,
+		Rejection: i.Rejection, AnsweredBy: i.AnsweredBy, RemoteOpportunityID: i.RemoteOppID, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, OpportunityCRMID: i.OpportunityCRMID,
+		Convertible: i.Convertible(), Linkable: i.Linkable(), Creatable: i.Creatable(), Error: i.Error, ErrorCode: i.ErrorCode, Attempts: i.Attempts,
 		SentAt: at(i.SentAt), ExpiresAt: at(i.ExpiresAt), ReadAt: at(i.ReadAt), AnsweredAt: at(i.AnsweredAt), DueAt: at(i.DueAt), StateAt: at(i.StateAt),
 		UpdatedAt: at(i.UpdatedAt), Version: i.Version,
 	}
@@ -97,9 +99,10 @@ type InvitationDetail struct {
 
 // InvitationAnswered is the answer to a wish about an invitation.
 type InvitationAnswered struct {
-	DryRun     bool       `json:"dry_run"`
-	Invitation Invitation `json:"invitation"`
-	Approval   *Approval  `json:"approval,omitempty" doc:"It needs a Director's approval and waits for it; the invitation is as it was."`
+	DryRun     bool              `json:"dry_run"`
+	Invitation Invitation        `json:"invitation"`
+	Approval   *Approval         `json:"approval,omitempty" doc:"It needs a Director's approval and waits for it; the invitation is as it was."`
+	Values     map[string]string `json:"values,omitempty" doc:"What an opportunity is made of in Salesforce, by the names of the draft's fields."`
 }
 
 // InvitationWish is what every wish about an invitation can be sent with.
@@ -164,6 +167,8 @@ func (s *server) registerInvitations() {
 		})
 	})
 	s.alsoAnswers(link.path, http.MethodPost, http.StatusAccepted, http.StatusOK, "Dry run: nothing was changed")
+	s.registerInvitationCreate(wish("create-opportunity", "create-opportunity", "Make an opportunity in Salesforce of an accepted invitation",
+		"It is made once, whatever happens to Salesforce's answer, linked with the invitation, and kept true from then on. An accepted lead is made an opportunity in the portal first.", authz.ActionAccept))
 }
 
 // answered carries one wish out, as the version that the caller saw allows.
@@ -177,7 +182,7 @@ func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context
 		return nil, err
 	}
 	i := &res.Invitation
-	out := &answerOutput{Status: http.StatusAccepted, Body: InvitationAnswered{DryRun: dry, Invitation: invitationOf(i), Approval: approvalPtr(res.Waiting)}}
+	out := &answerOutput{Status: http.StatusAccepted, Body: InvitationAnswered{DryRun: dry, Invitation: invitationOf(i), Approval: approvalPtr(res.Waiting), Values: res.Values}}
 	if dry {
 		out.Status = http.StatusOK
 	}
@@ -186,7 +191,7 @@ func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context
 }
 
 func (s *server) listInvitations(ctx context.Context, in *struct {
-	State []string `query:"state,explode" nullable:"false" enum:"pending,accepting,rejecting,accepted,converting,linked,rejected,expired,gone,failed"`
+	State []string `query:"state,explode" nullable:"false" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,rejected,expired,gone,failed"`
 	After string   `query:"after" doc:"The cursor next of the page before."`
 	Limit int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
 },

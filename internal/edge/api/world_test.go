@@ -37,6 +37,8 @@ type world struct {
 	logged *logBook
 	aws    string // the sandbox of Partner Central
 
+	salesforce string // the sandbox of Salesforce
+
 	solution string // the default one at AWS
 	portal   string // the address of Partner Central's sandbox
 
@@ -75,7 +77,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, fleet.Close()) }()
-	w := &world{logged: &logBook{}, aws: fleet.Services.AWS.URL}
+	w := &world{logged: &logBook{}, aws: fleet.Services.AWS.URL, salesforce: fleet.Services.Salesforce.URL}
 	sf, portal := fleet.Services.Salesforce, fleet.Services.AWS
 	w.portal = portal.URL
 	w.app, err = app.New(ctx, app.Config{

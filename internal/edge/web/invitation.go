@@ -32,6 +32,7 @@ type offerPage struct {
 	Offer    invitation.Invitation
 	Header   ui.RecordHeader
 	Refused  ui.Notice
+	Failure  ui.Notice // what the portal or Salesforce refused last
 	Form     offerForm
 	Asked    []approval.Request // what waits for a Director
 	Asks     bool               // what the person does needs a Director's approval
@@ -43,16 +44,12 @@ type offerPage struct {
 	Convert  ui.Button
 	Retry    ui.Button
 	Link     ui.Button
+	Create   ui.Button
 	Reasons  []ui.Option
 	Search   string
 	Found    []ui.Option
 	Linked   string // name of the opportunity
 	Payload  string
-}
-
-// Answerable reports whether the forms to answer are shown.
-func (p *offerPage) Answerable() bool {
-	return p.Offer.State == invitation.StatePending || p.Offer.State == invitation.StateFailed && p.Offer.FailedFrom != invitation.StateConverting
 }
 
 func (w *Web) invitationPage(rw http.ResponseWriter, r *http.Request) {
@@ -83,26 +80,29 @@ func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
 	}
 	p := &offerPage{Offer: i, Form: form, Payload: indented(fallback(i.RemoteRecord, i.Payload)), Facts: offerFacts(&i)}
 	p.timeline(events)
+	p.Failure = offerFailure(&i)
 	if p.Asked, _, err = w.app.Approvals.List(ctx, approval.Query{States: []approval.State{approval.StatePending}, Subjects: []string{i.ID}, OldestFirst: true}); err != nil {
 		return nil, err
 	}
-	v, err := authz.Decide(ctx, authz.ActionAccept, authz.Facts{AmountUSD: authz.Dollars(0)})
-	if err != nil {
+	if p.Asks, err = w.asks(ctx, authz.ActionAccept); err != nil {
 		return nil, err
 	}
-	p.Asks = v.Ruling == authz.RulingNeedsApproval
 	accept := whyBlocked(r, authz.ActionAccept, whyNotAnswer)
 	reject := whyBlocked(r, authz.ActionReject, whyNotAnswer)
 	p.Accept = ui.Button{Label: "Accept", Icon: ui.IconCheck, Variant: ui.VariantPrimary, Blocked: accept}
 	p.Reject = ui.Button{Label: "Reject", Variant: ui.VariantDanger, Blocked: reject}
 	p.Convert = ui.Button{Label: "Make it an opportunity in " + i.Cloud.Portal(), Variant: ui.VariantPrimary, Blocked: accept}
 	p.Retry = ui.Button{Label: "Try again", Icon: ui.IconRefresh, Blocked: accept}
+	p.Create = ui.Button{Label: "Create in Salesforce…", Icon: ui.IconPlus, Href: createPath(i.ID)}
+	if p.Create.Blocked = accept; accept != "" {
+		p.Create.Href = ""
+	}
 	p.Link = ui.Button{Label: "Link", Icon: ui.IconLink, Variant: ui.VariantPrimary, Blocked: accept}
 	for _, s := range w.app.Invitations.Rejections(i.Cloud) {
 		p.Reasons = append(p.Reasons, ui.Option{Value: s, Label: s, Selected: s == form.Reason})
 	}
 	switch i.State {
-	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting:
+	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting, invitation.StateCreating:
 		p.Live = invitationPath(i.ID)
 	}
 	if i.State == invitation.StateAccepted && !i.DueAt.IsZero() && i.Reason == "" {
@@ -123,6 +123,25 @@ func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
 	p.head(r)
 	p.Page = w.page(r, ui.Page{Title: i.Name(), HideTitle: true, Nav: ui.AreaInvitations, Crumbs: []ui.Crumb{{Label: "Invitations", Href: invitationsPath}}})
 	return p, nil
+}
+
+// offerFailure says what was refused last, and what becomes of it.
+func offerFailure(i *invitation.Invitation) ui.Notice {
+	words, _ := splitError(i.Error)
+	n := ui.Notice{Tone: ui.ToneDanger, Title: i.AskedOf() + " refused a call", Text: words}
+	if i.State == invitation.StateFailed && i.FailedFrom == invitation.StateCreating {
+		n.Title = "Salesforce refused to make the opportunity"
+		for k, f := range i.Draft.V.Faults {
+			if k == 0 {
+				n.Text = ""
+			}
+			n.Text = joined(" ", n.Text, strings.TrimSuffix(f.Message, ".")+".")
+		}
+	}
+	if i.State != invitation.StateFailed {
+		n.Tone, n.Title, n.Text = ui.ToneWarn, i.AskedOf()+" did not answer as it should", "Tandem tries again by itself. "+words
+	}
+	return n
 }
 
 // offerFacts shows what is known of an invitation, and where the portal says it.
@@ -200,7 +219,7 @@ func (p *offerPage) timeline(events []invitation.Event) {
 			out.Kind = ui.ActorPortal
 		}
 		switch e.Kind {
-		case "accepted", "converted", "linked":
+		case "accepted", "converted", "created", "linked":
 			out.Tone = ui.ToneSuccess
 		case "failed", "expired", "gone", "approval_refused":
 			out.Tone = ui.ToneDanger
@@ -239,6 +258,9 @@ func (p *offerPage) head(r *http.Request) {
 	case i.State == invitation.StatePending:
 		next(ui.ToneWarn, "Accept or reject it", i.SenderName+" waits for an answer")
 		p.Header.Next.Due, p.Header.Next.Act = p.end(), &ui.Button{Label: "Answer it", Href: "#answer"}
+	case i.State == invitation.StateFailed && i.FailedFrom == invitation.StateCreating:
+		next(ui.ToneDanger, "Mend what Salesforce refused", "Its words stand below")
+		p.Header.Next.Act = &ui.Button{Label: "Mend and create", Href: createPath(i.ID)}
 	case i.State == invitation.StateFailed:
 		next(ui.ToneDanger, "Mend the cause and try again", i.Cloud.Portal()+" refused a call")
 	case p.Live != "":
@@ -246,7 +268,7 @@ func (p *offerPage) head(r *http.Request) {
 	case i.Convertible():
 		next(ui.ToneInfo, "Make it an opportunity, when it is worth one", "It is an accepted lead")
 	case i.Linkable():
-		next(ui.ToneWarn, "Link it with an opportunity of Salesforce", "Nothing keeps it true in the portal until then")
+		next(ui.ToneWarn, "Link it with an opportunity of Salesforce, or make one there", "Nothing keeps it true in the portal until then")
 	}
 	p.Header.Facts = []ui.Fact{
 		{Label: "Customer", Value: textOr(joined(", ", i.CustomerName, i.CustomerCountry))},
@@ -254,7 +276,7 @@ func (p *offerPage) head(r *http.Request) {
 		{Label: "Sent", Value: ui.Time{At: i.SentAt, Style: ui.TimeAgo}},
 		{Label: "Id in the portal", Value: ui.Copy{Text: i.RemoteID, What: "the id of the invitation"}},
 	}
-	if p.Answerable() {
+	if i.Answerable() {
 		p.Header.Facts = append(p.Header.Facts, ui.Fact{Label: "Expires", Value: ui.Time{At: i.ExpiresAt}})
 	}
 	if i.AnsweredBy != "" {

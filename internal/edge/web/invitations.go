@@ -28,6 +28,8 @@ func (w *Web) routesInvitations() {
 	w.post(invitationsPath+"/{id}/convert", w.invitationConvert)
 	w.post(invitationsPath+"/{id}/retry", w.invitationRetry)
 	w.post(invitationsPath+"/{id}/link", w.invitationLink)
+	w.get(invitationsPath+"/{id}/create", w.invitationCreate)
+	w.post(invitationsPath+"/{id}/create", w.invitationCreateNow)
 }
 
 // invitationTabs are the groups that people think in.
@@ -37,7 +39,7 @@ var invitationTabs = []struct {
 }{
 	{"", "All", nil},
 	{"answer", "To answer", []invitation.State{invitation.StatePending, invitation.StateAccepting, invitation.StateRejecting, invitation.StateFailed}},
-	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting}},
+	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting, invitation.StateCreating}},
 	{"linked", "Linked", []invitation.State{invitation.StateLinked}},
 	{"rejected", "Rejected", []invitation.State{invitation.StateRejected}},
 	{"over", "Expired", []invitation.State{invitation.StateExpired, invitation.StateGone}},
@@ -152,7 +154,7 @@ func containsState(list []invitation.State, s invitation.State) bool {
 func invitationRow(i *invitation.Invitation, asked bool) ui.Row {
 	row := ui.Row{ID: i.ID, Href: invitationPath(i.ID), Name: i.Name()}
 	until := ui.None()
-	if i.State == invitation.StatePending || i.State == invitation.StateFailed && i.FailedFrom != invitation.StateConverting {
+	if i.Answerable() {
 		until = ui.Time{At: i.ExpiresAt, Style: ui.TimeAgo}
 	}
 	row.Cells = []templ.Component{
@@ -188,7 +190,7 @@ func invitationBadge(s invitation.State) ui.Badge {
 		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconCheck}
 	case invitation.StateLinked:
 		return ui.Badge{Tone: ui.ToneSuccess, Text: s.Label(), Icon: ui.IconLink}
-	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting:
+	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting, invitation.StateCreating:
 		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconRefresh}
 	}
 	return ui.Badge{Text: s.Label()}

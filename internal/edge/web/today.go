@@ -321,7 +321,7 @@ func offerWork(out ui.WorkItem, i workspace.Item) ui.WorkItem {
 	out.Href, out.Due = invitationPath(i.InvitationID), i.ExpiresAt
 	switch {
 	case i.Kind == workspace.ItemToLink:
-		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Choose the opportunity", Href: out.Href + "#link"}
+		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Link or create", Href: out.Href + "#link"}
 	case i.ExpiresAt.IsZero():
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: out.Href}
 	default:

@@ -218,6 +218,10 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	s.Invitations.Wake = func(ctx context.Context, tx *db.Tx, invitationID string) error {
 		return client().Insert(ctx, tx, InvitationArgs{InvitationID: invitationID}, urgent)
 	}
+	s.Invitations.Store = s.storeOpportunities
+	if s.CRM != nil {
+		s.Invitations.CRM = s.CRM
+	}
 	s.Registrations.Happened = s.Activities.OnRegistration
 	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, DecideArgs{}, anyOnce)

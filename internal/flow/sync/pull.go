@@ -238,6 +238,9 @@ func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, rows []oppo
 	if err != nil || len(changed) == 0 {
 		return err
 	}
+	if err := s.Invitations.Arrived(ctx, tx, changed); err != nil {
+		return err
+	}
 	m, err := s.Opportunities.Matcher(ctx, tx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
@@ -26,6 +27,7 @@ import (
 // crm is a CRM that nothing is read from: trouble is what every write meets as a
 // whole, refuse what each record meets.
 type crm struct {
+	invitation.CRM
 	trouble, refuse error
 	edits           []registration.CRMChange
 	registrations   []registration.CRMRecord

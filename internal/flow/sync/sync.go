@@ -31,6 +31,7 @@ import (
 type CRM interface {
 	registration.CRM
 	activity.CRM
+	invitation.CRM
 	// People gives the users.
 	People(ctx context.Context, since time.Time) iter.Seq2[team.Person, error]
 	// Accounts gives the accounts.

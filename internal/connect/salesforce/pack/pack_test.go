@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce/pack"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	sandbox "github.com/tandem-cosell/tandem/sandbox/salesforce"
 )
 
@@ -101,7 +102,7 @@ func TestThePackageHasAllThatTandemWrites(t *testing.T) {
 		if !ok {
 			continue
 		}
-		if f := own[n.ExternalID]; !f.External || !f.Unique || f.Length != 255 {
+		if f := own[n.ExternalID]; n.ExternalID != "" && (!f.External || !f.Unique || f.Length != 255) {
 			t.Errorf("%s.%s is %+v", n.Object, n.ExternalID, f)
 		}
 		if !strings.HasPrefix(n.Object, "CoSell_") {
@@ -155,6 +156,16 @@ func TestTheSandboxHasTheSameFieldsAsThePackage(t *testing.T) {
 			if _, ok := own[d.Name]; !ok && d.Custom && strings.HasPrefix(object, "CoSell_") {
 				t.Errorf("the sandbox has %s.%s, the package has not", object, d.Name)
 			}
+		}
+	}
+}
+
+func TestTheSyncStateHasAValueForEachState(t *testing.T) {
+	t.Parallel()
+	values := fields(t)["CoSell_Registration__c"]["Sync_State__c"].Values
+	for _, s := range registration.States() {
+		if !slices.Contains(values, s.Label()) {
+			t.Errorf("the package has no value %q", s.Label())
 		}
 	}
 }
