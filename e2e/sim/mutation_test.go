@@ -53,7 +53,7 @@ var mutations = []struct{ name, says, file, from, to string }{
 		"	doc[\"Identifier\"] = id\n", "	doc[\"Identifier\"] = id\n	if project, ok := doc[\"Project\"].(map[string]any); ok {\n		delete(project, \"ApnPrograms\")\n	}\n",
 	},
 	{
-		"a refused row counts as logged", "is said to be in Salesforce, and is not", "internal/domain/activity/activity.go",
+		"a refused row counts as logged", "is said to be in Salesforce, and is not", "internal/domain/activity/engine.go",
 		"			case res.Err == nil:\n", "			case res.Err == nil || problem.RetryOf(res.Err) != problem.RetryHuman:\n",
 	},
 	{

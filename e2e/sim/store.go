@@ -90,7 +90,7 @@ func (w *world) mirror(crmID, column string) string {
 
 // loggedKeys gives the keys of the activities that Salesforce is said to have.
 func (w *world) loggedKeys() []string {
-	list, err := db.Select[string](w.ctx, w.db, `SELECT crm_key FROM activity WHERE crm_state = 'logged'`)
+	list, err := db.Select[string](w.ctx, w.db, `SELECT crm_key FROM activity WHERE crm_state = 'logged' AND origin = 'engine'`)
 	w.check(err)
 	return list
 }

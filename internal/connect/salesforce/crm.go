@@ -82,7 +82,7 @@ func (c *CRM) People(ctx context.Context, t time.Time) iter.Seq2[team.Person, er
 		stamp, err := r.Time("SystemModstamp")
 		return team.Person{
 			CRMID: &id, Name: p.text(r, "person.name"), Email: p.text(r, "person.email"), Title: p.text(r, "person.title"),
-			RoleName: p.text(r, "person.role"), Region: p.text(r, "person.region"), Active: p.flag(r, "person.active"), CRMModstamp: stamp,
+			RoleName: p.text(r, "person.role"), Region: p.text(r, "person.region"), Zone: p.text(r, "person.zone"), Active: p.flag(r, "person.active"), CRMModstamp: stamp,
 		}, err
 	})
 }

@@ -241,7 +241,7 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, r *Request, kind, subject
 	if r.OpportunityID == "" {
 		return nil
 	}
-	return s.activities.Note(ctx, tx, activity.Activity{OpportunityID: r.OpportunityID, Cloud: r.Cloud, Kind: kind, Subject: subject, Body: body})
+	return s.activities.Note(ctx, tx, activity.Activity{OpportunityID: r.OpportunityID, Cloud: r.Cloud, Kind: activity.Kind(kind), Subject: subject, Body: body})
 }
 
 // sentTo names who may approve.

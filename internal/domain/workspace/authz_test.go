@@ -43,7 +43,8 @@ var unguarded = map[string]bool{
 	"approval.Overtake":  true, // in the transaction of whoever moved the record
 	"invitation.Advance": true, "invitation.Arrived": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
-	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true,
+	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
+	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"connection.Report": true, "connection.Usage": true,
 }
@@ -113,15 +114,38 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"registration.ChooseSolutions": {authz.ActionRegister, func(ctx context.Context) error { _, err := regs.ChooseSolutions(ctx, "x", nil, 0); return err }},
 		"activity.OfOpportunity":       {authz.ActionRead, func(ctx context.Context) error { _, err := acts.OfOpportunity(ctx, "x"); return err }},
 		"activity.Retry":               {authz.ActionRegister, func(ctx context.Context) error { return acts.Retry(ctx, "x") }},
-		"approval.Get":                 {authz.ActionRead, func(ctx context.Context) error { _, err := apprs.Get(ctx, "x"); return err }},
-		"approval.List":                {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.List(ctx, approval.Query{}); return err }},
-		"approval.Rules":               {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.Rules(ctx); return err }},
-		"approval.SetRules":            {authz.ActionChangeSettings, func(ctx context.Context) error { return apprs.SetRules(ctx, approval.DefaultRules, 0) }},
-		"approval.Approve":             {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Approve(ctx, "x", "", 0); return err }},
-		"approval.Refuse":              {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Refuse(ctx, "x", "no", 0); return err }},
-		"approval.Withdraw":            {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Withdraw(ctx, "x", 0); return err }},
-		"approval.Seen":                {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Seen(ctx, "x"); return err }},
-		"approval.Register":            {authz.ActionRegister, func(ctx context.Context) error { _, err := apprs.Register(ctx, "x", cloud.AWS); return err }},
+		"activity.Get":                 {authz.ActionRead, func(ctx context.Context) error { _, err := acts.Get(ctx, "x"); return err }},
+		"activity.History":             {authz.ActionRead, func(ctx context.Context) error { _, err := acts.History(ctx, "x"); return err }},
+		"activity.Timeline": {authz.ActionRead, func(ctx context.Context) error {
+			_, err := acts.Timeline(ctx, activity.Query{OpportunityID: "x"})
+			return err
+		}},
+		"activity.Counts": {authz.ActionRead, func(ctx context.Context) error {
+			_, err := acts.Counts(ctx, activity.Query{OpportunityID: "x"})
+			return err
+		}},
+		"activity.CancelMode":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := acts.CancelMode(ctx); return err }},
+		"activity.SetCancelMode": {authz.ActionChangeSettings, func(ctx context.Context) error { return acts.SetCancelMode(ctx, activity.CancelMark, 0) }},
+		"activity.Record":        {authz.ActionLog, func(ctx context.Context) error { _, err := acts.Record(ctx, activity.Input{}, true); return err }},
+		"activity.Change": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := acts.Change(ctx, activity.Wish{ID: "x"}, activity.Input{})
+			return err
+		}},
+		"activity.Cancel": {authz.ActionLog, func(ctx context.Context) error { _, err := acts.Cancel(ctx, activity.Wish{ID: "x"}, ""); return err }},
+		"activity.Send":   {authz.ActionLog, func(ctx context.Context) error { _, err := acts.Send(ctx, activity.Wish{ID: "x"}); return err }},
+		"activity.Settle": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := acts.Settle(ctx, activity.Wish{ID: "x"}, activity.ChoiceOurs)
+			return err
+		}},
+		"approval.Get":      {authz.ActionRead, func(ctx context.Context) error { _, err := apprs.Get(ctx, "x"); return err }},
+		"approval.List":     {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.List(ctx, approval.Query{}); return err }},
+		"approval.Rules":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.Rules(ctx); return err }},
+		"approval.SetRules": {authz.ActionChangeSettings, func(ctx context.Context) error { return apprs.SetRules(ctx, approval.DefaultRules, 0) }},
+		"approval.Approve":  {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Approve(ctx, "x", "", 0); return err }},
+		"approval.Refuse":   {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Refuse(ctx, "x", "no", 0); return err }},
+		"approval.Withdraw": {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Withdraw(ctx, "x", 0); return err }},
+		"approval.Seen":     {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Seen(ctx, "x"); return err }},
+		"approval.Register": {authz.ActionRegister, func(ctx context.Context) error { _, err := apprs.Register(ctx, "x", cloud.AWS); return err }},
 		"approval.MarkJoint": {authz.ActionMarkJoint, func(ctx context.Context) error {
 			_, err := apprs.MarkJoint(ctx, "x", cloud.AWS, &yes, "why")
 			return err

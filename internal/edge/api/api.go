@@ -68,6 +68,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerApprovals()
 	s.registerFields()
 	s.registerInvitations()
+	s.registerActivities()
 	s.registerWork()
 	s.registerOversight()
 	s.registerTagging()
@@ -136,6 +137,7 @@ func tags() []*huma.Tag {
 		{Name: "Accounts", Description: "The companies of Salesforce."},
 		{Name: "Opportunities", Description: "The deals of Salesforce, and which of them are joint."},
 		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
+		{Name: "Activities", Description: "What happened on deals and accounts, made in Tandem, by the engine or in Salesforce."},
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
 		{Name: "Tagging", Description: "Deals whose partner and route fields in Salesforce are wrong, and their corrections."},
 		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},

@@ -367,6 +367,15 @@ var pageDeeds = map[string]string{
 	"how a portal is followed":          "get-portal-watch",
 	"what one of Salesforce is made of": "get-invitation-draft",
 	"create in Salesforce":              "create-opportunity",
+	"an account's timeline":             "list-account-activities",
+	"an activity":                       "get-activity",
+	"record an activity":                "record-activity",
+	"change an activity":                "change-activity",
+	"cancel an activity":                "cancel-activity",
+	"send an activity again":            "send-activity",
+	"settle an activity":                "settle-activity",
+	"what becomes of cancelled ones":    "get-cancelled-activities",
+	"change what becomes of them":       "put-cancelled-activities",
 }
 
 func TestWhatThePagesDoTheAPIDoes(t *testing.T) {

@@ -129,8 +129,11 @@ func filterMany(bar *ui.FilterBar, base url.Values, name, label string, options 
 }
 
 func codeLabel(code string) string {
-	if code == attention.CodeCheck {
+	switch code {
+	case attention.CodeCheck:
 		return "Our own check"
+	case attention.CodeBothSides:
+		return "Changed on both sides"
 	}
 	return code
 }
@@ -144,11 +147,19 @@ func attentionTable(rows []attention.Item) ui.DataTable {
 	for i := range rows {
 		x := &rows[i]
 		t.Rows = append(t.Rows, ui.Row{
-			ID: x.ID(), Name: x.Name + ", " + x.Title, Href: listPath + "/" + x.OpportunityID, Tone: ui.ToneDanger,
+			ID: x.ID(), Name: x.Name + ", " + x.Title, Href: attentionHref(x), Tone: ui.ToneDanger,
 			Cells: []templ.Component{ui.Two(x.Name, x.AccountName), attentionWhat(x), attentionFix(x), ui.Time{At: x.Since, Style: ui.TimeAgo}, ui.PersonName(x.OwnerName), attentionOne(x)},
 		})
 	}
 	return t
+}
+
+// attentionHref leads to where a refusal is mended.
+func attentionHref(x *attention.Item) string {
+	if x.Kind == attention.KindActivity {
+		return activityPath(x.Ref, "")
+	}
+	return dealPath(x.OpportunityID, "")
 }
 
 // said names who spoke.
@@ -156,6 +167,8 @@ func said(x *attention.Item) string {
 	switch {
 	case x.ByCheck:
 		return "What our check found"
+	case x.Code == attention.CodeBothSides:
+		return "What changed"
 	case x.Kind == attention.KindRegistration, x.Kind == attention.KindField:
 		return "What " + x.Cloud.Portal() + " said"
 	}
@@ -186,8 +199,8 @@ func (w *Web) attentionAgain(rw http.ResponseWriter, r *http.Request) {
 			done++
 		}
 		row := ui.Row{ID: fmt.Sprint("r", i), Name: fallback(x.Item.Name, "Not there any more"), Cells: []templ.Component{ui.Two(fallback(x.Item.Name, "Not there any more"), x.Item.AccountName), textOr(x.Item.Title), outcome, textOr(why)}}
-		if x.Item.OpportunityID != "" {
-			row.Href = listPath + "/" + x.Item.OpportunityID
+		if x.Item.Ref != "" {
+			row.Href = attentionHref(&x.Item)
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -48,6 +48,10 @@ func TestTheOpportunityPages(t *testing.T) {
 		{"a conflict is settled by those who saw its values", conflictsAreSettled},
 		{"a field is edited in the portal, and what is refused says why", fieldsAreEdited},
 		{"Directors say who wins each field", ownersAreSet},
+		{"an activity is recorded, changed and cancelled without JavaScript", activitiesAreRecorded},
+		{"a refused form keeps what was typed and names every fault", activityFormsKeepInput},
+		{"a dispute shows both and is settled by those who saw it", activityDisputes},
+		{"the timeline is narrowed by kind and goes back in time", timelinesAreNarrowed},
 	} {
 		t.Run(c.rule, func(t *testing.T) { c.test(t, w) }) //nolint:paralleltest // one after the other
 	}

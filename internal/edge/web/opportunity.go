@@ -69,8 +69,7 @@ type dealPage struct {
 	OtherRef *refusedForm
 	Tags     []tagging.Finding
 	MayTag   string // why not, "" if they may
-	Timeline ui.Timeline
-	Failed   bool // Salesforce refused an activity
+	Timeline timelinePart
 	Retry    ui.Button
 	Facts    []ui.Fact
 	Team     []ui.Fact
@@ -111,7 +110,7 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 	if err != nil {
 		return dealPage{}, err
 	}
-	happened, err := w.app.Activities.OfOpportunity(ctx, deal.ID)
+	happened, err := w.timelineOf(r, activity.Query{OpportunityID: deal.ID}, dealPath(deal.ID, ""))
 	if err != nil {
 		return dealPage{}, err
 	}
@@ -134,7 +133,8 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 	}
 	p.MayTag = whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")
 	p.Header = w.dealHeader(r, &deal, views)
-	p.timeline(r, happened)
+	p.Timeline = happened
+	p.Retry = ui.Button{Label: "Write to Salesforce again", Icon: ui.IconRefresh, Small: true, Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)}
 	p.facts(&deal)
 	p.people(members, contacts)
 	p.Page = w.page(r, ui.Page{Title: deal.Name, HideTitle: true, Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}}})
@@ -268,34 +268,6 @@ func mendAction(v *registration.View, name string) ui.NextAction {
 		Tone: ui.ToneWarn, Text: "Mend " + plural(n, "field", "fields") + " before it can be registered with " + name, Why: why,
 		Act: &ui.Button{Label: "Mend " + plural(n, "field", "fields"), Variant: ui.VariantPrimary, Href: "#" + string(v.Cloud) + "-findings"},
 	}
-}
-
-func (p *dealPage) timeline(r *http.Request, list []activity.Activity) {
-	t := ui.Timeline{Empty: ui.EmptyState{Icon: ui.IconClock, Title: "Nothing happened yet", Text: "What Tandem, the partner and people do on this deal stands here, and goes to Salesforce as a task each."}}
-	for i := range list {
-		a := &list[i]
-		e := ui.Event{Kind: ui.ActorIntegration, Actor: a.ActorName, What: strings.TrimPrefix(a.Subject, ui.CloudName(string(a.Cloud))+": "), At: a.HappenedAt, Cloud: string(a.Cloud), Tone: eventTone(a.Kind)}
-		switch a.ActorKind {
-		case authz.KindPerson:
-			e.Kind = ui.ActorPerson
-		case authz.KindPortal:
-			e.Kind = ui.ActorPortal
-		}
-		switch a.CRMState {
-		case activity.CRMStateLogged:
-			e.DetailLabel = "In Salesforce"
-		case activity.CRMStatePending:
-			e.DetailLabel = "On its way to Salesforce"
-		case activity.CRMStateFailed:
-			e.DetailLabel, e.Tone, p.Failed = "Salesforce refused it", ui.ToneDanger, true
-		case activity.CRMStateNone:
-			e.DetailLabel = "Not for Salesforce"
-		}
-		e.Detail = activityDetail(a)
-		t.Events = append(t.Events, e)
-	}
-	p.Timeline = t
-	p.Retry = ui.Button{Label: "Write to Salesforce again", Icon: ui.IconRefresh, Small: true, Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)}
 }
 
 func eventTone(kind string) ui.Tone {

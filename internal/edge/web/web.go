@@ -71,6 +71,7 @@ func New(a *app.App) *Web {
 	w.routesConflicts()
 	w.routesFields()
 	w.routesInvitations()
+	w.routesActivities()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()

@@ -59,6 +59,7 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 		func(ctx context.Context) (int64, error) {
 			return read(ctx, s, "Opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp }, s.storeOpportunities)
 		},
+		func(ctx context.Context) (int64, error) { return s.readActivities(ctx) },
 	} {
 		n, err := step(ctx)
 		total += n

@@ -24,10 +24,13 @@ import (
 	"github.com/tandem-cosell/tandem/internal/platform/schema"
 )
 
+type activities struct{ activity.CRM }
+
 // crm is a CRM that nothing is read from: trouble is what every write meets as a
 // whole, refuse what each record meets.
 type crm struct {
 	invitation.CRM
+	activities
 	trouble, refuse error
 	edits           []registration.CRMChange
 	registrations   []registration.CRMRecord

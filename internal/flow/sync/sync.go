@@ -72,7 +72,7 @@ type Progress struct {
 }
 
 // LastStep is the last step of a read of Salesforce.
-const LastStep = "Opportunity"
+const LastStep = string(activity.ObjectEvent)
 
 // TopicSync is the topic of Progress news.
 const TopicSync = "sync"
@@ -137,6 +137,9 @@ func (s *Service) Push(ctx context.Context) error {
 	}
 	if err == nil {
 		err = s.pushActivities(ctx)
+	}
+	if err == nil {
+		err = s.pushRecorded(ctx)
 	}
 	if ctx.Err() != nil {
 		return err

@@ -240,7 +240,7 @@ CREATE INDEX registration_dirty ON registration (crm_dirty) WHERE crm_dirty;
 CREATE TABLE activity (
   id text PRIMARY KEY,
   crm_key text NOT NULL UNIQUE,
-  opportunity_id text NOT NULL REFERENCES opportunity (id),
+  opportunity_id text NOT NULL DEFAULT '',
   cloud text NOT NULL DEFAULT '',
   kind text NOT NULL,
   subject text NOT NULL,
@@ -248,7 +248,7 @@ CREATE TABLE activity (
   actor_kind text NOT NULL,
   actor_name text NOT NULL DEFAULT '',
   happened_at timestamptz NOT NULL,
-  crm_state text NOT NULL CHECK (crm_state IN ('none', 'pending', 'logged', 'failed')),
+  crm_state text NOT NULL CHECK (crm_state IN ('none', 'pending', 'logged', 'failed', 'conflict')),
   crm_task_id text NOT NULL DEFAULT '',
   crm_error text NOT NULL DEFAULT '',
   logged_at timestamptz,
