@@ -137,6 +137,11 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"invitation.Convert": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Convert(ctx, invitation.Answer{ID: "x"}); return err }},
 		"invitation.Retry":   {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Retry(ctx, invitation.Answer{ID: "x"}); return err }},
 		"invitation.Link":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Link(ctx, invitation.Answer{ID: "x"}, "o"); return err }},
+		"invitation.Dismiss": {authz.ActionAccept, func(ctx context.Context) error {
+			_, err := invs.Dismiss(ctx, invitation.Answer{ID: "x"}, "no")
+			return err
+		}},
+		"invitation.Restore": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Restore(ctx, invitation.Answer{ID: "x"}); return err }},
 		"invitation.Form":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Form(ctx, "x"); return err }},
 		"invitation.Create": {authz.ActionAccept, func(ctx context.Context) error {
 			_, err := invs.Create(ctx, invitation.Answer{ID: "x"}, nil)

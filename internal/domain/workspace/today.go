@@ -54,8 +54,9 @@ type Item struct {
 	CloseOn        date.Date          `json:"close_on"`
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
-	ExpiresAt      time.Time          `json:"expires_at"` // of an invitation that waits for an answer
-	Urgency        int                `json:"urgency"`    // higher is more urgent; see urgency
+	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
+	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
+	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
 	Request        *approval.Request  `json:"request,omitempty"`
 }
 

@@ -55,7 +55,7 @@ func (s *Service) ends(ctx context.Context, requests []approval.Request) (map[st
 // offerItem says what an invitation asks for. The nearer its end, the more urgent:
 // what expires is lost.
 func offerItem(i *invitation.Invitation, now time.Time) Item {
-	out := Item{Kind: ItemInvitation, Name: i.Name(), AccountName: i.CustomerName, Cloud: i.Cloud, InvitationID: i.ID, Since: i.StateAt}
+	out := Item{Kind: ItemInvitation, Name: i.Name(), AccountName: i.CustomerName, Cloud: i.Cloud, InvitationID: i.ID, Since: i.StateAt, Dismissible: i.Dismissible()}
 	switch i.State {
 	case invitation.StateFailed:
 		out.Title, out.Reason, out.Urgency = i.Cloud.Portal()+" refused our answer", i.Error, 550
@@ -65,7 +65,7 @@ func offerItem(i *invitation.Invitation, now time.Time) Item {
 	case invitation.StateAccepted:
 		out.Kind, out.Title, out.Urgency = ItemToLink, "Accepted: link it with an opportunity of Salesforce, or make one", 380
 		if i.Convertible() {
-			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or leave it", 150
+			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or dismiss it", 150
 		}
 		out.Reason = i.Reason
 	default:

@@ -39,6 +39,7 @@ var bodies = map[string]string{
 	"reject-invitation":       `{"reason":"Other"}`,
 	"link-invitation":         `{"opportunity_id":"opp_x"}`,
 	"create-opportunity":      `{}`,
+	"dismiss-invitation":      `{"reason":"no budget"}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

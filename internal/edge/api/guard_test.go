@@ -307,6 +307,8 @@ var pageDeeds = map[string]string{
 	"make a lead an opportunity":        "convert-invitation",
 	"try an answer again":               "retry-invitation",
 	"link an invitation":                "link-invitation",
+	"dismiss a lead":                    "dismiss-invitation",
+	"take a dismissal back":             "restore-invitation",
 	"what one of Salesforce is made of": "get-invitation-draft",
 	"create in Salesforce":              "create-opportunity",
 	"the portal's solutions":            "list-solutions",

@@ -322,6 +322,10 @@ func offerWork(out ui.WorkItem, i workspace.Item) ui.WorkItem {
 	switch {
 	case i.Kind == workspace.ItemToLink:
 		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Link or create", Href: out.Href + "#link"}
+		if i.Dismissible {
+			out.Act = ui.Button{Label: "Make it an opportunity", Href: out.Href + "#convert"}
+			out.Other = ui.Button{Label: "Dismiss…", Variant: ui.VariantGhost, Href: out.Href + "?dismiss#dismiss"}
+		}
 	case i.ExpiresAt.IsZero():
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: out.Href}
 	default:
