@@ -121,7 +121,7 @@ func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
 	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting, invitation.StateCreating:
 		p.Live = invitationPath(i.ID)
 	}
-	if i.State == invitation.StateAccepted && !i.DueAt.IsZero() && i.Reason == "" {
+	if i.State == invitation.StateAccepted && !i.DueAt.IsZero() && i.Reason == "" && !p.Opened { // a form that somebody fills in is left alone
 		p.Live = invitationPath(i.ID)
 	}
 	if i.Linkable() {
