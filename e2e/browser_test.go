@@ -212,6 +212,7 @@ func examine(ctx context.Context, t *testing.T, axe, name string) {
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)); err != nil {
 		t.Fatal(err)
 	}
+	evaluate[bool](ctx, t, painted) // what is pressed next has to have its place
 }
 
 func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {

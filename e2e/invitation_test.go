@@ -261,6 +261,52 @@ func TestAReferralIsMadeAnOpportunityInSalesforceInTheBrowser(t *testing.T) {
 	}
 }
 
+func TestALeadIsDismissedFromTheListAndTheDismissalTakenBackInTheBrowser(t *testing.T) {
+	t.Parallel()
+	o, axe := newOffers(t), readAxe(t)
+	control(t, o.services.AWS.URL, "refer", `{"kind":"lead","lead":{"Customer":{"CompanyName":"Ember Textiles"}}}`)
+	v := o.visitor()
+	offer := o.offered(v, "Ember Textiles")
+	ctx := startBrowser(t)
+	open(ctx, t, o.base+"/sign-in")
+	signedIn(ctx, t, o.base, "ada@example.com", o.password)
+	sees := func(text string) {
+		t.Helper()
+		arrived(ctx, t, fmt.Sprintf(`document.body.textContent.includes(%q)`, text))
+	}
+	said := listen(ctx)
+	open(ctx, t, o.base+offer)
+	press(ctx, t, chromedp.Click(chromedp.CSS("#accept button")))
+	arrived(ctx, t, `document.querySelector("#convert") !== null`)
+	examine(ctx, t, axe, "lead-accepted")
+	open(ctx, t, o.base+"/invitations?show=accepted")
+	examine(ctx, t, axe, "invitations-leads")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`a[href$="?dismiss#dismiss"]`)))
+	arrived(ctx, t, `document.querySelector("#dismiss details").open`)
+	examine(ctx, t, axe, "lead-dismiss")
+	press(ctx, t, chromedp.SendKeys(chromedp.CSS("[name=dismissal]"), "No budget this year"), chromedp.Click(chromedp.CSS(`form[action$="/dismiss"] button`)))
+	sees("The lead is dismissed")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`form[action$="/restore"] button`)))
+	sees("It is an accepted lead again")
+	arrived(ctx, t, `document.querySelector("#convert") !== null && document.querySelector("#invitation[hx-get]") === null`)
+
+	press(ctx, t, chromedp.Click(chromedp.CSS("#dismiss summary")), chromedp.SendKeys(chromedp.CSS("[name=dismissal]"), "Really none"), chromedp.Click(chromedp.CSS(`form[action$="/dismiss"] button`)))
+	sees("The lead is dismissed")
+	open(ctx, t, o.base+"/invitations?show=dismissed")
+	sees("Ember Textiles")
+	open(ctx, t, o.base+offer)
+	sees("Really none")
+	examine(ctx, t, axe, "lead-dismissed")
+	if x := v.get("/"); strings.Contains(x.text, "Ember Textiles") {
+		t.Error("a dismissed lead is on Today")
+	}
+	press(ctx, t, chromedp.Click(chromedp.CSS(`#dismissed button`)))
+	sees("It is an accepted lead again")
+	for _, m := range said() {
+		t.Errorf("console: %s", m)
+	}
+}
+
 func press(ctx context.Context, t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, actions...); err != nil {

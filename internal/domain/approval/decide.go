@@ -273,17 +273,45 @@ func (s *Service) Get(ctx context.Context, requestID string) (Request, error) {
 	return byID(ctx, s.db, requestID)
 }
 
+// forMe are the requests that the actor of ctx could decide on; ok is false for who
+// may not approve.
+func forMe(ctx context.Context) (by Query, ok bool, err error) {
+	actor, ok := authz.From(ctx)
+	if !ok {
+		return Query{}, false, nil
+	}
+	may, err := authz.May(actor, authz.ActionApprove)
+	return Query{States: []State{StatePending}, NotBy: actor.ID, OldestFirst: true}, may && err == nil, err
+}
+
+// byMe are the actor's own requests that wait, and those decided that they have not
+// taken note of.
+func byMe(ctx context.Context) (by Query, ok bool) {
+	actor, ok := authz.From(ctx)
+	return Query{States: []State{StatePending, StateApproved, StateRefused, StateSuperseded}, RequestedBy: actor.ID, Unseen: true, OldestFirst: true}, ok
+}
+
 // Waiting gives the requests that the actor of ctx could decide on, the oldest
 // first, at most limit; none for who may not approve.
 func Waiting(ctx context.Context, q db.Queryer, limit int) ([]Request, error) {
-	actor, ok := authz.From(ctx)
-	if !ok {
-		return nil, nil
-	}
-	if may, err := authz.May(actor, authz.ActionApprove); err != nil || !may {
+	by, ok, err := forMe(ctx)
+	if err != nil || !ok {
 		return nil, err
 	}
-	return list(ctx, q, Query{States: []State{StatePending}, NotBy: actor.ID, OldestFirst: true}, limit)
+	return list(ctx, q, by, limit)
+}
+
+// CountMine counts what Waiting and Asked would list without a limit.
+func CountMine(ctx context.Context, q db.Queryer) (waiting, asked int, err error) {
+	var n, m int64
+	by, ok, err := forMe(ctx)
+	if err == nil && ok {
+		n, err = count(ctx, q, by)
+	}
+	if by, ok := byMe(ctx); err == nil && ok {
+		m, err = count(ctx, q, by)
+	}
+	return int(n), int(m), err
 }
 
 // PendingOn gives the requests that wait about the given records, the oldest first,
@@ -307,9 +335,9 @@ const maxPendingOn = 10_000
 // Asked gives the actor's own requests that wait, and those decided that they have
 // not taken note of, the oldest first, at most limit.
 func Asked(ctx context.Context, q db.Queryer, limit int) ([]Request, error) {
-	actor, ok := authz.From(ctx)
+	by, ok := byMe(ctx)
 	if !ok {
 		return nil, nil
 	}
-	return list(ctx, q, Query{States: []State{StatePending, StateApproved, StateRefused, StateSuperseded}, RequestedBy: actor.ID, Unseen: true, OldestFirst: true}, limit)
+	return list(ctx, q, by, limit)
 }

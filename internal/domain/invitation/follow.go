@@ -151,6 +151,9 @@ func (s *Service) take(ctx context.Context, p Portal, r Remote) error {
 			return err
 		}
 		i, ok := known[r.RemoteID]
+		if ok && i.RemoteStatus == r.RemoteStatus {
+			return nil // another look stored it meanwhile: a person's version stays good
+		}
 		if ok {
 			before := i.State
 			if err := s.observe(ctx, tx, &i, r); err != nil {

@@ -48,6 +48,7 @@ const (
 	StateConverting State = "converting" // a lead is being made an opportunity in the portal
 	StateCreating   State = "creating"   // it is being made an opportunity in Salesforce
 	StateLinked     State = "linked"     // it is the registration of one of our opportunities
+	StateDismissed  State = "dismissed"  // an accepted lead that was put aside, with a reason; can be taken back
 	StateRejected   State = "rejected"   // we said no
 	StateExpired    State = "expired"    // nobody answered in time
 	StateGone       State = "gone"       // the portal no longer knows it
@@ -57,7 +58,7 @@ const (
 // States lists all states in the order of the life.
 func States() []State {
 	return []State{
-		StatePending, StateAccepting, StateRejecting, StateAccepted, StateConverting, StateCreating, StateLinked, StateRejected, StateExpired, StateGone, StateFailed,
+		StatePending, StateAccepting, StateRejecting, StateAccepted, StateConverting, StateCreating, StateLinked, StateDismissed, StateRejected, StateExpired, StateGone, StateFailed,
 	}
 }
 
@@ -82,7 +83,7 @@ func (s State) Label() string {
 // state.
 func (s State) Open() bool {
 	switch s {
-	case StateLinked, StateRejected, StateExpired, StateGone:
+	case StateLinked, StateDismissed, StateRejected, StateExpired, StateGone:
 		return false
 	}
 	return true
@@ -93,10 +94,11 @@ var moves = map[State][]State{
 	StatePending:    {StateAccepting, StateRejecting, StateAccepted, StateRejected, StateExpired, StateGone},
 	StateAccepting:  {StateAccepted, StateRejected, StateExpired, StateGone, StateFailed},
 	StateRejecting:  {StateRejected, StateAccepted, StateExpired, StateGone, StateFailed},
-	StateAccepted:   {StateConverting, StateCreating, StateLinked},
+	StateAccepted:   {StateConverting, StateCreating, StateLinked, StateDismissed},
+	StateDismissed:  {StateAccepted},
 	StateConverting: {StateAccepted, StateFailed},
 	StateCreating:   {StateLinked, StateFailed},
-	StateFailed:     {StateAccepting, StateRejecting, StateConverting, StateCreating, StateLinked, StateAccepted, StateRejected, StateExpired, StateGone},
+	StateFailed:     {StateAccepting, StateRejecting, StateConverting, StateCreating, StateLinked, StateDismissed, StateAccepted, StateRejected, StateExpired, StateGone},
 }
 
 // CanBecome reports whether next may follow s.

@@ -393,7 +393,7 @@ func TestOnlyTheMovesOfTheTableAreLegal(t *testing.T) {
 				t.Errorf("%s to %s: %v", from, to, err)
 			}
 		}
-		if !from.Open() && len(moves[from]) > 0 {
+		if !from.Open() && from != StateDismissed && len(moves[from]) > 0 {
 			t.Errorf("%s is an end, and goes on", from)
 		}
 	}

@@ -60,11 +60,6 @@ func counts(ctx context.Context, q db.Queryer) ([]StateCount, error) {
 	return db.Select[StateCount](ctx, q, `SELECT state, count(*) AS n FROM invitation GROUP BY state ORDER BY state`)
 }
 
-// NeedPerson gives the invitations that wait for a person, the most urgent first.
-func NeedPerson(ctx context.Context, q db.Queryer, limit int) ([]Invitation, error) {
-	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE state IN (?) ORDER BY order_key LIMIT ?`, []State{StatePending, StateFailed, StateAccepted}, limit)
-}
-
 // DueIDs gives the invitations the engine should look at by now, the longest due
 // first. Those of a cloud that is not among the given ones wait for its connection.
 func DueIDs(ctx context.Context, q db.Queryer, clouds []cloud.Cloud, now time.Time, limit int) ([]string, error) {

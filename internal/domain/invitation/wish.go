@@ -81,24 +81,20 @@ func (s *Service) tellOfRequest(ctx context.Context, tx *db.Tx, r *approval.Requ
 
 type seenKey struct{}
 
+// seen keeps which version the person saw.
+func seen(ctx context.Context, a Answer) context.Context {
+	return context.WithValue(ctx, seenKey{}, a.Version)
+}
+
 // errDryRun rolls a dry run back.
 var errDryRun = errors.New("dry run")
 
 // wish does w, which is about the invitation that a names, or asks a Director for
 // it. An invitation names no value of ours that a limit could be compared with.
 func (s *Service) wish(ctx context.Context, a Answer, i *Invitation, w approval.Wish, args arguments) (Result, error) {
-	ctx = context.WithValue(ctx, seenKey{}, a.Version)
+	ctx = seen(ctx, a)
 	if a.DryRun {
-		err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-			if err := s.act(ctx, tx, i.ID, args, s.deeds()[w.Name]); err != nil {
-				return err
-			}
-			return errDryRun
-		})
-		if errors.Is(err, errDryRun) {
-			err = nil
-		}
-		return Result{Invitation: *i}, err
+		return Result{Invitation: *i}, s.try(ctx, a, args, s.deeds()[w.Name])
 	}
 	w.Subject, w.Cloud, w.Arguments, w.Unvalued = i.ID, i.Cloud, args, true
 	w.DealName, w.AccountName, w.OpportunityID = i.Name(), i.CustomerName, args.OpportunityID
@@ -113,6 +109,23 @@ func (s *Service) wish(ctx context.Context, a Answer, i *Invitation, w approval.
 	return Result{Invitation: now, Waiting: r}, err
 }
 
+// try does a wish in a transaction of its own, which a dry run rolls back.
+func (s *Service) try(ctx context.Context, a Answer, args arguments, do deed) error {
+	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		if err := s.act(ctx, tx, a.ID, args, do); err != nil {
+			return err
+		}
+		if a.DryRun {
+			return errDryRun
+		}
+		return nil
+	})
+	if errors.Is(err, errDryRun) {
+		return nil
+	}
+	return err
+}
+
 // act does a wish in tx: it stores the invitation, and has it moved on.
 func (s *Service) act(ctx context.Context, tx *db.Tx, id string, a arguments, do deed) error {
 	i, err := ByID(ctx, tx, id)
@@ -120,7 +133,7 @@ func (s *Service) act(ctx context.Context, tx *db.Tx, id string, a arguments, do
 		return err
 	}
 	// Whoever approves a wish later decides on what it says, not on a version.
-	if seen, ok := ctx.Value(seenKey{}).(int64); ok && seen != 0 && i.Version != seen {
+	if version, ok := ctx.Value(seenKey{}).(int64); ok && version != 0 && i.Version != version {
 		return problem.Precondition("invitation", i.ID)
 	}
 	if _, ok := s.portals[i.Cloud]; !ok {

@@ -41,7 +41,7 @@ func TestTodayHasTheRequestsOfOthersForADirectorTheOldestFirstAndOnesOwnUntilNot
 		ask(abe, "second")
 		seen := func(ctx context.Context, owner string) string {
 			t.Helper()
-			today, err := f.Today(ctx, owner)
+			today, err := f.Today(ctx, TodayQuery{OwnerCRMID: owner})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func TestAnInvitationThatADirectorIsAskedAboutIsOneItemWithItsClock(t *testing.T
 		}
 		seen := func(ctx context.Context) string {
 			t.Helper()
-			today, err := f.Today(ctx, "")
+			today, err := f.Today(ctx, TodayQuery{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestAnInvitationThatADirectorIsAskedAboutIsOneItemWithItsClock(t *testing.T
 			t.Error(got)
 		}
 		f.clock.Set(ends.Add(-20 * time.Hour))
-		today, err := f.Today(dan, "")
+		today, err := f.Today(dan, TodayQuery{})
 		if err != nil || today.Items[0].Urgency != 950 {
 			t.Errorf("what expires undecided is lost: %+v, %v", today.Items, err)
 		}

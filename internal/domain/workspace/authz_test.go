@@ -168,6 +168,11 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"invitation.Convert": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Convert(ctx, invitation.Answer{ID: "x"}); return err }},
 		"invitation.Retry":   {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Retry(ctx, invitation.Answer{ID: "x"}); return err }},
 		"invitation.Link":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Link(ctx, invitation.Answer{ID: "x"}, "o"); return err }},
+		"invitation.Dismiss": {authz.ActionAccept, func(ctx context.Context) error {
+			_, err := invs.Dismiss(ctx, invitation.Answer{ID: "x"}, "no")
+			return err
+		}},
+		"invitation.Restore": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Restore(ctx, invitation.Answer{ID: "x"}); return err }},
 		"invitation.Form":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Form(ctx, "x"); return err }},
 		"invitation.Create": {authz.ActionAccept, func(ctx context.Context) error {
 			_, err := invs.Create(ctx, invitation.Answer{ID: "x"}, nil)
@@ -198,7 +203,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.Choices":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Choices(ctx); return err }},
 		"workspace.Search":        {authz.ActionRead, func(ctx context.Context) error { _, err := work.Search(ctx, "x", 1); return err }},
 		"workspace.Registrations": {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
-		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, ""); return err }},
+		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, TodayQuery{}); return err }},
 		"workspace.Summary":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
 		"workspace.Calendar":      {authz.ActionRead, func(ctx context.Context) error { _, _, err := work.Calendar(ctx); return err }},
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,8 +55,9 @@ type Item struct {
 	CloseOn        date.Date          `json:"close_on"`
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
-	ExpiresAt      time.Time          `json:"expires_at"` // of an invitation that waits for an answer
-	Urgency        int                `json:"urgency"`    // higher is more urgent; see urgency
+	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
+	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
+	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
 	Request        *approval.Request  `json:"request,omitempty"`
 }
 
@@ -67,22 +69,45 @@ type Today struct {
 	Total  int              `json:"total"`
 }
 
+// More says how many of each kind are not among the items.
+func (t *Today) More() map[ItemKind]int {
+	out := maps.Clone(t.Counts)
+	for _, i := range t.Items {
+		out[i.Kind]--
+	}
+	maps.DeleteFunc(out, func(_ ItemKind, n int) bool { return n <= 0 })
+	return out
+}
+
+// TodayQuery says whose work is asked for, by the owner's CRM id, "" the team's,
+// and of which kind, "" everything.
+type TodayQuery struct {
+	OwnerCRMID string
+	Kind       ItemKind
+}
+
 // waitingAfter is how long a review may take before someone should ask: a
 // typical one takes 24 to 72 hours (aws.md §1.7; third-party, unverified).
 const waitingAfter = 5 * 24 * time.Hour
 
-// TodayLimit is how many items Today shows at most.
-const TodayLimit = 100
+// What Today shows: of one kind at most TodayLimit items. Of everything at least the
+// KindShare most urgent of each kind, so that many of one don't hide another, and
+// beyond that the most urgent of all until there are TodayPage.
+const (
+	TodayLimit = 100
+	TodayPage  = 30
+	KindShare  = 5
+)
 
-// Today gives what needs a person: of the deals of one owner (CRM id), or of all;
-// and in both cases what waits for the decision of whoever asks, and what became of
-// their own requests. Needs read.
-func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
+// Today gives what needs a person: of the deals of one owner, or of all; and in both
+// cases what waits for the decision of whoever asks, and what became of their own
+// requests. Needs read.
+func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {
 		return Today{}, err
 	}
 	now := s.clock.Now()
-	rows, err := needy(ctx, s.db, ownerCRMID, now.Add(-waitingAfter), now.AddDate(0, 0, -14))
+	rows, err := needy(ctx, s.db, q.OwnerCRMID, now.Add(-waitingAfter), now.AddDate(0, 0, -14))
 	if err != nil {
 		return Today{}, err
 	}
@@ -92,7 +117,7 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 		t.Counts[item.Kind]++
 		t.Items = append(t.Items, item)
 	}
-	if ownerCRMID == "" { // nobody owns an invitation
+	if q.OwnerCRMID == "" { // nobody owns an invitation
 		if err := s.addOffers(ctx, &t, now); err != nil {
 			return Today{}, err
 		}
@@ -114,15 +139,41 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 	if err := s.addRequests(ctx, &t, now); err != nil {
 		return Today{}, err
 	}
-	t.Total = len(t.Items)
+	maps.DeleteFunc(t.Counts, func(_ ItemKind, n int) bool { return n == 0 })
+	for _, n := range t.Counts {
+		t.Total += n
+	}
 	slices.SortStableFunc(t.Items, func(a, b Item) int {
 		return cmp.Or(cmp.Compare(b.Urgency, a.Urgency), cmp.Compare(a.CloseOn, b.CloseOn), a.Since.Compare(b.Since))
 	})
-	t.Items = t.Items[:min(len(t.Items), TodayLimit)]
+	t.Items = shown(t.Items, q.Kind)
 	if err := s.sayWhichFields(ctx, t.Items); err != nil {
 		return t, err
 	}
 	return t, s.sayWhatToMend(ctx, t.Items)
+}
+
+// shown leaves of all items, the most urgent first, those that Today shows.
+func shown(all []Item, kind ItemKind) []Item {
+	if kind != "" {
+		all = slices.DeleteFunc(all, func(i Item) bool { return i.Kind != kind })
+		return all[:min(len(all), TodayLimit)]
+	}
+	of, share := map[ItemKind]int{}, 0
+	for _, i := range all {
+		if of[i.Kind]++; of[i.Kind] <= KindShare {
+			share++
+		}
+	}
+	room := TodayPage - share // for those beyond the share of their kind
+	clear(of)
+	return slices.DeleteFunc(all, func(i Item) bool {
+		if of[i.Kind]++; of[i.Kind] <= KindShare {
+			return false
+		}
+		room--
+		return room < 0
+	})
 }
 
 // addRequests adds the requests that the actor of ctx decides on, the older the more
@@ -136,12 +187,14 @@ func (s *Service) addRequests(ctx context.Context, t *Today, now time.Time) erro
 	if err != nil {
 		return err
 	}
+	if t.Counts[ItemApproval], t.Counts[ItemAsked], err = approval.CountMine(ctx, s.db); err != nil {
+		return err
+	}
 	ends, err := s.ends(ctx, slices.Concat(waiting, asked))
 	if err != nil {
 		return err
 	}
 	add := func(kind ItemKind, r *approval.Request, title, reason string, since time.Time, urgency int) {
-		t.Counts[kind]++
 		item := Item{
 			Kind: kind, Title: title, Reason: reason, OpportunityID: r.OpportunityID, Name: r.DealName, AccountName: r.AccountName,
 			Cloud: r.Cloud, Amount: r.Amount(), Since: since, Urgency: urgency, Request: r,

@@ -12,25 +12,21 @@ import (
 // addOffers adds the invitations that wait for a person. One about which a Director
 // is asked already is on the Directors' list as that request.
 func (s *Service) addOffers(ctx context.Context, t *Today, now time.Time) error {
-	offers, err := invitation.NeedPerson(ctx, s.db, 2*TodayLimit)
-	if err != nil {
-		return err
-	}
-	ids := make([]string, len(offers))
-	for i := range offers {
-		ids[i] = offers[i].ID
-	}
-	asked, err := approval.PendingOn(ctx, s.db, ids)
-	if err != nil {
-		return err
-	}
-	for i := range offers {
-		if len(asked[offers[i].ID]) > 0 {
-			continue
+	for kind, states := range map[ItemKind][]invitation.State{
+		ItemInvitation: {invitation.StatePending, invitation.StateFailed}, ItemToLink: {invitation.StateAccepted},
+	} {
+		offers, err := offersToDo(ctx, s.db, states, TodayLimit)
+		if err != nil {
+			return err
 		}
-		item := offerItem(&offers[i], now)
-		t.Counts[item.Kind]++
-		t.Items = append(t.Items, item)
+		n, err := countOffersToDo(ctx, s.db, states)
+		if err != nil {
+			return err
+		}
+		t.Counts[kind] = int(n)
+		for i := range offers {
+			t.Items = append(t.Items, offerItem(&offers[i], now))
+		}
 	}
 	return nil
 }
@@ -55,7 +51,7 @@ func (s *Service) ends(ctx context.Context, requests []approval.Request) (map[st
 // offerItem says what an invitation asks for. The nearer its end, the more urgent:
 // what expires is lost.
 func offerItem(i *invitation.Invitation, now time.Time) Item {
-	out := Item{Kind: ItemInvitation, Name: i.Name(), AccountName: i.CustomerName, Cloud: i.Cloud, InvitationID: i.ID, Since: i.StateAt}
+	out := Item{Kind: ItemInvitation, Name: i.Name(), AccountName: i.CustomerName, Cloud: i.Cloud, InvitationID: i.ID, Since: i.StateAt, Dismissible: i.Dismissible()}
 	switch i.State {
 	case invitation.StateFailed:
 		out.Title, out.Reason, out.Urgency = i.Cloud.Portal()+" refused our answer", i.Error, 550
@@ -65,7 +61,7 @@ func offerItem(i *invitation.Invitation, now time.Time) Item {
 	case invitation.StateAccepted:
 		out.Kind, out.Title, out.Urgency = ItemToLink, "Accepted: link it with an opportunity of Salesforce, or make one", 380
 		if i.Convertible() {
-			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or leave it", 150
+			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or dismiss it", 150
 		}
 		out.Reason = i.Reason
 	default:

@@ -49,6 +49,7 @@ var bodies = map[string]string{
 	"cancel-activity":          `{}`,
 	"settle-activity":          `{"choice":"ours"}`,
 	"put-cancelled-activities": `{"mode":"mark"}`,
+	"dismiss-invitation":       `{"reason":"no budget"}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

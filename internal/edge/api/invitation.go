@@ -30,7 +30,7 @@ type Invitation struct {
 	ID                  string           `json:"id" example:"inv_01jn8m5q4se9tvd6dy1v9k2r5c"`
 	Cloud               string           `json:"cloud" enum:"aws,azure,gcp"`
 	Kind                string           `json:"kind" enum:"opportunity,lead"`
-	State               string           `json:"state" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,rejected,expired,gone,failed"`
+	State               string           `json:"state" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,dismissed,rejected,expired,gone,failed"`
 	StateLabel          string           `json:"state_label" example:"Waits for an answer"`
 	Reason              string           `json:"reason"`
 	RemoteID            string           `json:"remote_id" example:"engi-0000000000001" doc:"Its id in the portal."`
@@ -52,6 +52,7 @@ type Invitation struct {
 	RegistrationID      string           `json:"registration_id"`
 	Convertible         bool             `json:"convertible" doc:"It is an accepted lead that can be made an opportunity."`
 	Linkable            bool             `json:"linkable" doc:"It can be linked with an opportunity now."`
+	Dismissible         bool             `json:"dismissible" doc:"It is an accepted lead that can be dismissed now."`
 	Creatable           bool             `json:"creatable" doc:"An opportunity of Salesforce can be made of it now."`
 	Error               string           `json:"error" doc:"What the portal, or Salesforce, refused last."`
 	ErrorCode           string           `json:"error_code"`
@@ -72,7 +73,7 @@ func invitationOf(i *invitation.Invitation) Invitation {
 		RemoteID: i.RemoteID, RemoteStatus: i.RemoteStatus, Title: i.Name(), Message: i.Message, SenderName: i.SenderName, SenderAccount: i.SenderAccount,
 		EngagementID: i.EngagementID, CustomerName: i.CustomerName, CustomerCountry: i.CustomerCountry, Facts: factsOf(i.Facts.V), Hidden: factsOf(i.Hidden.V),
 		Rejection: i.Rejection, AnsweredBy: i.AnsweredBy, RemoteOpportunityID: i.RemoteOppID, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, OpportunityCRMID: i.OpportunityCRMID,
-		Convertible: i.Convertible(), Linkable: i.Linkable(), Creatable: i.Creatable(), Error: i.Error, ErrorCode: i.ErrorCode, Attempts: i.Attempts,
+		Convertible: i.Convertible(), Linkable: i.Linkable(), Creatable: i.Creatable(), Dismissible: i.Dismissible(), Error: i.Error, ErrorCode: i.ErrorCode, Attempts: i.Attempts,
 		SentAt: at(i.SentAt), ExpiresAt: at(i.ExpiresAt), ReadAt: at(i.ReadAt), AnsweredAt: at(i.AnsweredAt), DueAt: at(i.DueAt), StateAt: at(i.StateAt),
 		UpdatedAt: at(i.UpdatedAt), Version: i.Version,
 	}
@@ -141,6 +142,7 @@ func (s *server) registerInvitations() {
 	simple(wish("accept-invitation", "accept", "Accept an invitation", "The wish and its token are stored, and Tandem carries it out: follow the invitation.", authz.ActionAccept), s.app.Invitations.Accept)
 	simple(wish("convert-invitation", "convert", "Make an accepted lead an opportunity in the portal", "Carried out by Tandem, once.", authz.ActionAccept), s.app.Invitations.Convert)
 	simple(wish("retry-invitation", "retry", "Try again what the portal refused", "After its cause was mended.", authz.ActionAccept), s.app.Invitations.Retry)
+	s.registerDismissal()
 	reject := wish("reject-invitation", "reject", "Reject an invitation for one of the portal's reasons", "The reasons stand in the invitation.", authz.ActionReject)
 	add(s, reject, func(ctx context.Context, in *struct {
 		InvitationWish
@@ -171,6 +173,39 @@ func (s *server) registerInvitations() {
 		"It is made once, whatever happens to Salesforce's answer, linked with the invitation, and kept true from then on. An accepted lead is made an opportunity in the portal first.", authz.ActionAccept))
 }
 
+// registerDismissal adds what puts a lead aside and takes it up again. Neither
+// reaches a partner.
+func (s *server) registerDismissal() {
+	act := func(id, name, summary, about string) operation {
+		return operation{
+			id: id, method: http.MethodPost, path: "/invitations/{id}/" + name, tag: "Invitations", summary: summary, about: about + " The partner is told nothing. A dry run changes nothing.",
+			action: authz.ActionAccept, ifMatch: true, also: []int{http.StatusNotFound},
+		}
+	}
+	add(s, act("dismiss-invitation", "dismiss", "Dismiss an accepted lead, with a reason", "It leaves everybody's list, and can be taken back."), func(ctx context.Context, in *struct {
+		InvitationWish
+		Body struct {
+			Reason string `json:"reason" minLength:"1" maxLength:"500" example:"No budget this year"`
+		}
+	},
+	) (*answerOutput, error) {
+		return here(answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
+			return s.app.Invitations.Dismiss(ctx, a, in.Body.Reason)
+		}))
+	})
+	add(s, act("restore-invitation", "restore", "Take the dismissal of a lead back", "It is an accepted lead again."), func(ctx context.Context, in *InvitationWish) (*answerOutput, error) {
+		return here(answered(ctx, in.ID, in.IfMatch, in.DryRun, s.app.Invitations.Restore))
+	})
+}
+
+// here answers what is done when the answer comes.
+func here(out *answerOutput, err error) (*answerOutput, error) {
+	if out != nil {
+		out.Status = http.StatusOK
+	}
+	return out, err
+}
+
 // answered carries one wish out, as the version that the caller saw allows.
 func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context.Context, invitation.Answer) (invitation.Result, error)) (*answerOutput, error) {
 	version, _, err := versionOf(ifMatch)
@@ -191,7 +226,7 @@ func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context
 }
 
 func (s *server) listInvitations(ctx context.Context, in *struct {
-	State []string `query:"state,explode" nullable:"false" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,rejected,expired,gone,failed"`
+	State []string `query:"state,explode" nullable:"false" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,dismissed,rejected,expired,gone,failed"`
 	After string   `query:"after" doc:"The cursor next of the page before."`
 	Limit int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
 },

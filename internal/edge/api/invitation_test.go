@@ -14,7 +14,13 @@ import (
 // offered lets AWS offer us a deal for a customer and gives it when Tandem has it.
 func (w *world) offered(t *testing.T, customer string) api.Invitation {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.aws+"/_control/refer", strings.NewReader(`{"opportunity":{"Customer":{"Account":{"CompanyName":"`+customer+`"}}}}`))
+	return w.referred(t, customer, `{"opportunity":{"Customer":{"Account":{"CompanyName":"`+customer+`"}}}}`)
+}
+
+// referred is offered for whatever the sandbox's control takes.
+func (w *world) referred(t *testing.T, customer, referral string) api.Invitation {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.aws+"/_control/refer", strings.NewReader(referral))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +39,14 @@ func (w *world) offered(t *testing.T, customer string) api.Invitation {
 	}
 	t.Fatalf("the offer for %s is not listed", customer)
 	return api.Invitation{}
+}
+
+// lead lets AWS offer us a lead, and gives it accepted.
+func (w *world) lead(t *testing.T, customer string) api.InvitationDetail {
+	t.Helper()
+	i := w.referred(t, customer, `{"kind":"lead","lead":{"Customer":{"CompanyName":"`+customer+`"}}}`)
+	w.do(t, call{method: http.MethodPost, path: "/invitations/" + i.ID + "/accept"}).want(t, http.StatusAccepted)
+	return w.invitation(t, i.ID, "accepted")
 }
 
 func (w *world) invitation(t *testing.T, id, state string) api.InvitationDetail {
@@ -159,5 +173,35 @@ func TestManyInvitationsAreAcceptedEachByItself(t *testing.T) {
 		if d := shared.invitation(t, id, "accepted"); d.RemoteOpportunityID == "" {
 			t.Errorf("%+v", d)
 		}
+	}
+}
+
+func TestALeadIsDismissedWithAReasonAndTakenBack(t *testing.T) {
+	t.Parallel()
+	i := shared.lead(t, "Ember Textiles")
+	if !i.Dismissible || !i.Convertible {
+		t.Fatalf("%+v", i)
+	}
+	path := "/invitations/" + i.ID
+	shared.do(t, call{token: shared.reader.all, method: http.MethodPost, path: path + "/dismiss", body: `{"reason":"no"}`}).refusal(t, http.StatusForbidden, "not_allowed")
+	if p := shared.do(t, call{method: http.MethodPost, path: path + "/dismiss", body: `{"reason":" "}`}).refusal(t, http.StatusUnprocessableEntity, "required"); p.Errors[0].Field != "dismissal" {
+		t.Fatalf("%+v", p)
+	}
+	dry := into[api.InvitationAnswered](t, shared.do(t, call{method: http.MethodPost, path: path + "/dismiss?dry_run=true", body: `{"reason":"no"}`}).want(t, http.StatusOK))
+	if !dry.DryRun || dry.Invitation.State != "accepted" {
+		t.Fatalf("%+v", dry)
+	}
+	gone := into[api.InvitationAnswered](t, shared.do(t, call{token: shared.associate.all, method: http.MethodPost, path: path + "/dismiss", body: `{"reason":"No budget this year"}`}).want(t, http.StatusOK))
+	if gone.Invitation.State != "dismissed" || gone.Invitation.Reason != "No budget this year" || gone.Approval != nil {
+		t.Fatalf("%+v", gone)
+	}
+	shared.do(t, call{method: http.MethodPost, path: path + "/convert"}).refusal(t, http.StatusConflict, "not_convertible")
+	back := into[api.InvitationAnswered](t, shared.do(t, call{method: http.MethodPost, path: path + "/restore"}).want(t, http.StatusOK))
+	if back.Invitation.State != "accepted" {
+		t.Fatalf("%+v", back)
+	}
+	shared.do(t, call{method: http.MethodPost, path: path + "/restore"}).refusal(t, http.StatusConflict, "not_dismissed")
+	if i = shared.invitation(t, i.ID, "accepted"); !i.Dismissible || len(i.Events) < 5 {
+		t.Fatalf("%+v", i)
 	}
 }

@@ -19,11 +19,21 @@ const whyNotAnswer = "Your role reads only: ask somebody of the alliance team to
 
 // offerForm is a form about an invitation that was refused, with what was entered.
 type offerForm struct {
-	Form    string // "accept", "reject", "convert", "retry" or "link"
+	Form    string // "accept", "reject", "convert", "retry", "link", "dismiss" or "restore"
 	Fields  []problem.Field
 	Message string
 	Reason  string
 	Chosen  string
+	Back    string // where it ends when it is done; "" is the invitation
+	Undo    string // the address that takes it back; "" cannot be
+}
+
+// dismissal is what was entered into the form of a dismissal.
+func (f *offerForm) dismissal() string {
+	if f.Form != "dismiss" {
+		return ""
+	}
+	return f.Reason
 }
 
 // offerPage is what the page of one invitation shows.
@@ -45,6 +55,9 @@ type offerPage struct {
 	Retry    ui.Button
 	Link     ui.Button
 	Create   ui.Button
+	Dismiss  ui.Button
+	Restore  ui.Button
+	Opened   bool // the form of a dismissal was asked for
 	Reasons  []ui.Option
 	Search   string
 	Found    []ui.Option
@@ -93,6 +106,9 @@ func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
 	p.Reject = ui.Button{Label: "Reject", Variant: ui.VariantDanger, Blocked: reject}
 	p.Convert = ui.Button{Label: "Make it an opportunity in " + i.Cloud.Portal(), Variant: ui.VariantPrimary, Blocked: accept}
 	p.Retry = ui.Button{Label: "Try again", Icon: ui.IconRefresh, Blocked: accept}
+	p.Dismiss = ui.Button{Label: "Dismiss", Blocked: accept}
+	p.Restore = ui.Button{Label: "Take it up again", Icon: ui.IconUndo, Blocked: accept}
+	p.Opened = form.Form == "dismiss" || r.URL.Query().Has("dismiss")
 	p.Create = ui.Button{Label: "Create in Salesforce…", Icon: ui.IconPlus, Href: createPath(i.ID)}
 	if p.Create.Blocked = accept; accept != "" {
 		p.Create.Href = ""
@@ -105,7 +121,7 @@ func (w *Web) readOffer(r *http.Request, form offerForm) (*offerPage, error) {
 	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting, invitation.StateCreating:
 		p.Live = invitationPath(i.ID)
 	}
-	if i.State == invitation.StateAccepted && !i.DueAt.IsZero() && i.Reason == "" {
+	if i.State == invitation.StateAccepted && !i.DueAt.IsZero() && i.Reason == "" && !p.Opened { // a form that somebody fills in is left alone
 		p.Live = invitationPath(i.ID)
 	}
 	if i.Linkable() {
@@ -266,7 +282,7 @@ func (p *offerPage) head(r *http.Request) {
 	case p.Live != "":
 		next(ui.ToneInfo, "Nothing: Tandem is at work on it", "This page looks again by itself")
 	case i.Convertible():
-		next(ui.ToneInfo, "Make it an opportunity, when it is worth one", "It is an accepted lead")
+		next(ui.ToneInfo, "Make it an opportunity, or dismiss it", "It is an accepted lead")
 	case i.Linkable():
 		next(ui.ToneWarn, "Link it with an opportunity of Salesforce, or make one there", "Nothing keeps it true in the portal until then")
 	}
@@ -289,10 +305,13 @@ func (p *offerPage) head(r *http.Request) {
 
 // offerAct carries a form's wish out.
 func (w *Web) offerAct(rw http.ResponseWriter, r *http.Request, form offerForm, said string, do func(context.Context, invitation.Answer) (invitation.Result, error)) {
-	version, err := positive(r.FormValue("version"))
-	if err != nil {
-		w.fail(rw, r, err)
-		return
+	var version int64
+	if r.PostFormValue("version") != "" || form.Form != "restore" { // taken back from a toast: whatever it is now
+		var err error
+		if version, err = positive(r.PostFormValue("version")); err != nil {
+			w.fail(rw, r, err)
+			return
+		}
 	}
 	res, err := do(r.Context(), invitation.Answer{ID: r.PathValue("id"), Version: version})
 	if err != nil {
@@ -308,7 +327,7 @@ func (w *Web) offerAct(rw http.ResponseWriter, r *http.Request, form offerForm, 
 	if res.Waiting != nil {
 		said = res.Waiting.Message()
 	}
-	w.done(rw, r, invitationPath(res.Invitation.ID), said, "")
+	w.done(rw, r, fallback(form.Back, invitationPath(res.Invitation.ID)), said, form.Undo)
 }
 
 func (w *Web) invitationAccept(rw http.ResponseWriter, r *http.Request) {
@@ -338,6 +357,17 @@ func (w *Web) invitationLink(rw http.ResponseWriter, r *http.Request) {
 		}
 		return w.app.Invitations.Link(ctx, a, chosen)
 	})
+}
+
+func (w *Web) invitationDismiss(rw http.ResponseWriter, r *http.Request) {
+	reason := r.PostFormValue("dismissal")
+	w.offerAct(rw, r, offerForm{Form: "dismiss", Reason: reason, Back: invitationsPath, Undo: invitationPath(r.PathValue("id")) + "/restore"}, "The lead is dismissed", func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
+		return w.app.Invitations.Dismiss(ctx, a, reason)
+	})
+}
+
+func (w *Web) invitationRestore(rw http.ResponseWriter, r *http.Request) {
+	w.offerAct(rw, r, offerForm{Form: "restore"}, "It is an accepted lead again", w.app.Invitations.Restore)
 }
 
 func dealHref(id string) string { return listPath + "/" + url.PathEscape(id) }

@@ -28,6 +28,8 @@ func (w *Web) routesInvitations() {
 	w.post(invitationsPath+"/{id}/convert", w.invitationConvert)
 	w.post(invitationsPath+"/{id}/retry", w.invitationRetry)
 	w.post(invitationsPath+"/{id}/link", w.invitationLink)
+	w.post(invitationsPath+"/{id}/dismiss", w.invitationDismiss)
+	w.post(invitationsPath+"/{id}/restore", w.invitationRestore)
 	w.get(invitationsPath+"/{id}/create", w.invitationCreate)
 	w.post(invitationsPath+"/{id}/create", w.invitationCreateNow)
 }
@@ -41,6 +43,7 @@ var invitationTabs = []struct {
 	{"answer", "To answer", []invitation.State{invitation.StatePending, invitation.StateAccepting, invitation.StateRejecting, invitation.StateFailed}},
 	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting, invitation.StateCreating}},
 	{"linked", "Linked", []invitation.State{invitation.StateLinked}},
+	{"dismissed", "Dismissed", []invitation.State{invitation.StateDismissed}},
 	{"rejected", "Rejected", []invitation.State{invitation.StateRejected}},
 	{"over", "Expired", []invitation.State{invitation.StateExpired, invitation.StateGone}},
 }
@@ -105,8 +108,16 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	if slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.State == invitation.StatePending }) {
 		d.table.Bulk = []ui.Button{{Label: "Accept…", Icon: ui.IconCheck, FormAction: invitationsBulkPath, Blocked: whyBlocked(r, authz.ActionAccept, whyNotAnswer)}}
 	}
+	dismisses := may(r, authz.ActionAccept) && slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.Dismissible() })
+	if dismisses {
+		d.table.Columns = append(d.table.Columns, ui.Column{Key: "act", Label: "Act"})
+	}
 	for i := range list.Rows {
-		d.table.Rows = append(d.table.Rows, invitationRow(&list.Rows[i], asked[list.Rows[i].ID]))
+		row := invitationRow(&list.Rows[i], asked[list.Rows[i].ID])
+		if dismisses {
+			row.Cells = append(row.Cells, dismissCell(&list.Rows[i]))
+		}
+		d.table.Rows = append(d.table.Rows, row)
 	}
 	if after != "" || list.Next != "" {
 		d.table.Pager = &ui.Pager{To: len(list.Rows), Total: -1}
@@ -162,6 +173,14 @@ func invitationRow(i *invitation.Invitation, asked bool) ui.Row {
 		invitationState(i, asked), until,
 	}
 	return row
+}
+
+// dismissCell leads from the list to the form that dismisses a lead.
+func dismissCell(i *invitation.Invitation) templ.Component {
+	if !i.Dismissible() {
+		return ui.None()
+	}
+	return ui.Button{Label: "Dismiss…", Small: true, Variant: ui.VariantGhost, Href: invitationPath(i.ID) + "?dismiss#dismiss", Attrs: templ.Attributes{"aria-label": "Dismiss " + i.Name()}}
 }
 
 // senderBeside names the sender where the cloud's name does not say it.
