@@ -227,7 +227,8 @@ func (a *App) connect() error {
 	a.Sync = &sync.Service{DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Hub: a.Hub}
 	if s := cfg.Salesforce; s.URL != "" {
 		sc := salesforce.Config{
-			LoginURL: s.URL, MaxConcurrent: salesforceCalls, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion, Clock: a.Clock, Logger: a.Log,
+			LoginURL: s.URL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion,
+			MaxConcurrent: salesforceCalls, DailyShare: s.DailyShare, Clock: a.Clock, Logger: a.Log,
 			Transport: a.Metrics.Transport("salesforce", salesforce.NewTransport(salesforceCalls)),
 		}
 		if s.ClientSecret == "" {
@@ -241,7 +242,8 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		a.Salesforce, a.Sync.CRM, a.Sync.Background = client, salesforce.NewCRM(client, s.Currency), salesforce.Background
+		a.Salesforce, a.Sync.CRM = client, salesforce.NewCRM(client, s.Currency)
+		a.Sync.Background, a.Sync.BulkFrom = salesforce.Background, s.BulkFrom
 	}
 	var portals []registration.Portal
 	var inboxes []invitation.Portal

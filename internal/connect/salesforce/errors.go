@@ -18,6 +18,7 @@ const (
 	codeRequestLimit = "REQUEST_LIMIT_EXCEEDED"
 	codeQueryLocator = "INVALID_QUERY_LOCATOR"
 	codeRowLock      = "UNABLE_TO_LOCK_ROW"
+	codeLimit        = "LIMIT_EXCEEDED"
 	codeRedirect     = "REDIRECT"
 	codeHTTP         = "HTTP_" // and the status, of an answer that is none of the API's
 
@@ -48,8 +49,10 @@ func Classify(status int, code string) problem.Retry {
 	switch code {
 	case codeRowLock, "SERVER_UNAVAILABLE", codeQueryLocator, "UNKNOWN_EXCEPTION", "temporarily_unavailable", "server_error":
 		return problem.RetrySoon
-	case codeRequestLimit, "QUERY_TIMEOUT", "login_rate_exceeded", "rate_limit_exceeded":
+	case codeRequestLimit, "EXCEEDEDQUOTA", "QUERY_TIMEOUT", "login_rate_exceeded", "rate_limit_exceeded":
 		return problem.RetryLater
+	case "JOB_NOT_COMPLETE", "INTERNALSERVERERROR":
+		return problem.RetrySoon
 	case "INVALID_SESSION_ID":
 		return problem.RetryReauth
 	case "STORAGE_LIMIT_EXCEEDED":
@@ -146,7 +149,10 @@ func refusal(op string, ans *answer, now time.Time) *problem.Error {
 func rowProblem(r problem.Remote, list []apiError) *problem.Error {
 	r.Code = list[0].code()
 	r.Retry = Classify(r.Status, r.Code)
-	if r.Code == codeRequestLimit && r.RetryAfter == 0 {
+	if r.Code == codeLimit && strings.Contains(list[0].Message, "per 24 hrs") {
+		r.Retry = problem.RetryLater // the day's bulk jobs; the code says other limits, too
+	}
+	if r.Retry == problem.RetryLater && (r.Code == codeRequestLimit || r.Code == codeLimit) && r.RetryAfter == 0 {
 		r.RetryAfter = recheck
 		if strings.Contains(list[0].Message, "Concurrent") {
 			r.RetryAfter = 30 * time.Second

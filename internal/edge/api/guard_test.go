@@ -369,8 +369,6 @@ var pageDeeds = map[string]string{
 	"what became of an act on many":     "get-bulk-run",
 	"take an act on many back":          "undo-bulk-run",
 	"how a portal is followed":          "get-portal-watch",
-	"what one of Salesforce is made of": "get-invitation-draft",
-	"create in Salesforce":              "create-opportunity",
 	"an account's timeline":             "list-account-activities",
 	"an activity":                       "get-activity",
 	"record an activity":                "record-activity",

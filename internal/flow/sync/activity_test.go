@@ -252,14 +252,14 @@ func TestWhatIsRecordedFollowsBothSidesThroughTheRealCalls(t *testing.T) {
 	})
 }
 
-func TestReadingWithoutNewsCostsTwoCallsForEachObject(t *testing.T) {
+func TestReadingWithoutNewsCostsOneCallForEachObject(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		f.pull()
 		before := f.calls.n
 		if n, err := f.readActivities(f.ctx); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
-		if got := f.calls.n - before; got != 4 { // a description (304) and a query
+		if got := f.calls.n - before; got != 2 {
 			t.Errorf("%d calls", got)
 		}
 	})

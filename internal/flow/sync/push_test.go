@@ -74,19 +74,29 @@ func (c *crm) LogTasks(_ context.Context, list []activity.Task) ([]activity.Resu
 
 func none[T any](yield func(T, error) bool) {}
 
-func (c *crm) People(context.Context, time.Time) iter.Seq2[team.Person, error] { return none }
+func (c *crm) People(context.Context, connection.Read) iter.Seq2[team.Person, error] { return none }
 
-func (c *crm) Accounts(context.Context, time.Time) iter.Seq2[account.Account, error] { return none }
+func (c *crm) Accounts(context.Context, connection.Read) iter.Seq2[account.Account, error] {
+	return none
+}
 
-func (c *crm) Members(context.Context, time.Time) iter.Seq2[opportunity.Member, error] { return none }
+func (c *crm) Members(context.Context, connection.Read) iter.Seq2[opportunity.Member, error] {
+	return none
+}
 
-func (c *crm) Contacts(context.Context, time.Time) iter.Seq2[opportunity.Contact, error] { return none }
+func (c *crm) Contacts(context.Context, connection.Read) iter.Seq2[opportunity.Contact, error] {
+	return none
+}
 
-func (c *crm) Opportunities(context.Context, time.Time) iter.Seq2[opportunity.Opportunity, error] {
+func (c *crm) Opportunities(context.Context, connection.Read) iter.Seq2[opportunity.Opportunity, error] {
 	return none
 }
 
 func (c *crm) Total(context.Context, string, time.Time) (int64, error) { return 0, nil }
+
+func (c *crm) Allowance(context.Context) (connection.Allowance, error) {
+	return connection.Allowance{}, nil
+}
 
 func (c *crm) Check(context.Context) (string, error) { return "", nil }
 

@@ -26,24 +26,26 @@ import (
 )
 
 // CRM is what the sync reads from and writes to. The readers give the records
-// that changed at or after since (all of them for the zero time), deleted ones
-// included, in the order of their modification stamp.
+// that are asked for, deleted ones included unless everything is, in the order of
+// their modification stamp; in bulk in no order.
 type CRM interface {
 	registration.CRM
 	activity.CRM
 	invitation.CRM
 	// People gives the users.
-	People(ctx context.Context, since time.Time) iter.Seq2[team.Person, error]
+	People(ctx context.Context, read connection.Read) iter.Seq2[team.Person, error]
 	// Accounts gives the accounts.
-	Accounts(ctx context.Context, since time.Time) iter.Seq2[account.Account, error]
+	Accounts(ctx context.Context, read connection.Read) iter.Seq2[account.Account, error]
 	// Members gives the members of opportunity teams.
-	Members(ctx context.Context, since time.Time) iter.Seq2[opportunity.Member, error]
+	Members(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Member, error]
 	// Contacts gives the contact roles of opportunities.
-	Contacts(ctx context.Context, since time.Time) iter.Seq2[opportunity.Contact, error]
+	Contacts(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Contact, error]
 	// Opportunities gives the opportunities.
-	Opportunities(ctx context.Context, since time.Time) iter.Seq2[opportunity.Opportunity, error]
+	Opportunities(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Opportunity, error]
 	// Total gives how many records of an object there are to read since then.
 	Total(ctx context.Context, object string, since time.Time) (int64, error)
+	// Allowance gives what background work may still use of the day.
+	Allowance(ctx context.Context) (connection.Allowance, error)
 	// Check signs in, and says where the CRM is and in which version.
 	Check(ctx context.Context) (detail string, err error)
 	// Usage gives how much of the CRM's quota is used.
@@ -111,6 +113,10 @@ type Service struct {
 	Tagging       *tagging.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
+
+	// BulkFrom is from how many records on an object is read in bulk; 0 is
+	// DefaultBulkFrom.
+	BulkFrom int64
 
 	// Background marks the calls to the CRM that nobody waits for, so that they
 	// leave the last of its daily calls to people; nil marks none.
