@@ -24,6 +24,7 @@ var pages = []struct {
 	name string
 	path string
 	link string // a CSS selector of a link on path
+	then string // what follows the address of the link
 	deny bool   // the answer is an error: the browser's console says so, and may
 }{
 	{name: "today", path: "/"},
@@ -36,6 +37,10 @@ var pages = []struct {
 	{name: "opportunity-approved", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`},
 	{name: "opportunity-blocked", path: "/opportunities?state=blocked", link: `main a[href^="/opportunities/opp_"]`},
 	{name: "opportunity-action-required", path: "/opportunities?state=action_required", link: `main a[href^="/opportunities/opp_"]`},
+	{name: "record-meeting", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "/activities/new"},
+	{name: "record-call", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "/activities/new?kind=call"},
+	{name: "timeline-narrowed", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "?kind=portal"},
+	{name: "introduce", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "/intros/new?theirs_zone=America/New_York"},
 	{name: "registrations", path: "/registrations"},
 	{name: "approvals", path: "/approvals"},
 	{name: "approvals-decided", path: "/approvals?box=decided"},
@@ -67,6 +72,7 @@ var pages = []struct {
 	{name: "solutions", path: "/settings/solutions"},
 	{name: "policies", path: "/settings/policies"},
 	{name: "field-owners", path: "/settings/field-owners"},
+	{name: "cancelled-activities", path: "/settings/cancelled-activities"},
 	{name: "tokens", path: "/settings/tokens"},
 	{name: "about", path: "/settings/about"},
 	{name: "not-there", path: "/nothing/here", deny: true},
@@ -268,7 +274,7 @@ func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
 						if path == "" {
 							t.Fatalf("%s has no link %s", p.path, p.link)
 						}
-						p.path = path
+						p.path = path + p.then
 					}
 					said := listen(ctx)
 					open(ctx, t, base+p.path)

@@ -27,6 +27,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/coverage"
+	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -58,6 +59,7 @@ type App struct {
 	Opportunities *opportunity.Service
 	Registrations *registration.Service
 	Activities    *activity.Service
+	Intros        *intro.Service
 	Approvals     *approval.Service
 	Tagging       *tagging.Service
 	Invitations   *invitation.Service
@@ -206,6 +208,8 @@ func (a *App) services() {
 	d, c := a.DB, a.Clock
 	a.Team, a.Sessions = team.NewService(d, c), team.NewSessions(d, c)
 	a.Accounts, a.Opportunities, a.Activities = account.NewService(d), opportunity.NewService(d, c), activity.NewService(d, c)
+	a.Intros = intro.NewService(d, c, a.Activities)
+	a.Activities.Changed = a.Intros.OnActivity
 	a.Connections, a.Views, a.Workspace = connection.NewService(d, c), view.NewService(d, c), workspace.NewService(d, c)
 }
 

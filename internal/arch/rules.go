@@ -11,6 +11,7 @@ var domainOrder = []string{
 	"opportunity",
 	"registration",
 	"activity",
+	"intro",
 	"approval",
 	"invitation",
 	"tagging",

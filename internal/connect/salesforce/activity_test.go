@@ -257,10 +257,10 @@ func TestOnlyChangedPartsAreWrittenAndAStrangersChangeIsNotWrittenOver(t *testin
 func TestACancelledEventIsMarkedOrDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b := w.write(w.event("act_a"), w.event("act_b")), activity.Write{}
+	a := w.write(w.event("act_a"), w.event("act_b"))
 	mark := w.event("act_a")
 	mark.CRMID, mark.Since, mark.People, mark.Parts, mark.Face.Cancelled, mark.Lines = a[0].Now.CRMID, a[0].Now.Stamp, false, []activity.Part{activity.PartCancelled}, true, []string{"Cancelled: moved"}
-	b = w.event("act_b")
+	b := w.event("act_b")
 	b.CRMID, b.Delete = a[1].Now.CRMID, true
 	got := w.write(mark, b)
 	if got[0].Err != nil || !got[0].Now.Face.Cancelled || got[0].Now.Face.Subject != "Review" || got[1].Err != nil {

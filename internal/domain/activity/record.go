@@ -191,6 +191,9 @@ func (s *Service) inTx(ctx context.Context, dry bool, fn func(tx *db.Tx) error) 
 func (s *Service) Record(ctx context.Context, in Input, dryRun bool) (Activity, error) {
 	var a Activity
 	err := s.inTx(ctx, dryRun, func(tx *db.Tx) (err error) {
+		if in.Kind == KindIntroMeeting {
+			in.Kind = "" // package intro makes them
+		}
 		a, err = s.RecordTx(ctx, tx, in)
 		return err
 	})
@@ -321,10 +324,10 @@ func (s *Service) change(ctx context.Context, tx *db.Tx, w Wish, edit func(a *Ac
 	if w.Version != 0 && a.Version != w.Version {
 		return a, problem.Precondition("activity", a.ID)
 	}
-	switch {
-	case a.Origin == OriginCRM:
+	switch a.Origin {
+	case OriginCRM:
 		return a, problem.Conflict("made_in_crm", "It was made in Salesforce: change it there")
-	case a.Origin == OriginEngine:
+	case OriginEngine:
 		return a, problem.Conflict("made_by_engine", "Tandem logged it by itself: it tells what happened and stays as it is")
 	}
 	if err := edit(&a); err != nil {
@@ -341,6 +344,7 @@ func (s *Service) change(ctx context.Context, tx *db.Tx, w Wish, edit func(a *Ac
 
 var (
 	errSettleFirst = problem.Conflict("settle_first", "It was changed here and in Salesforce: say first which of the two holds")
+	errIntro       = problem.Conflict("intro_meeting", "It is an intro meeting: change or cancel it on its own page, so that the invitation follows")
 	errCancelled   = problem.Conflict("cancelled", "It is cancelled: record a new one instead")
 )
 
@@ -349,7 +353,9 @@ var (
 func (s *Service) Change(ctx context.Context, w Wish, in Input) (Activity, error) {
 	var a Activity
 	err := s.inTx(ctx, w.DryRun, func(tx *db.Tx) (err error) {
-		a, err = s.ChangeTx(ctx, tx, w, in)
+		if a, err = s.ChangeTx(ctx, tx, w, in); err == nil && a.Kind == KindIntroMeeting {
+			err = errIntro
+		}
 		return err
 	})
 	return a, err
@@ -408,7 +414,9 @@ func (s *Service) changed(ctx context.Context, tx *db.Tx, a *Activity, before Fa
 func (s *Service) Cancel(ctx context.Context, w Wish, reason string) (Activity, error) {
 	var a Activity
 	err := s.inTx(ctx, w.DryRun, func(tx *db.Tx) (err error) {
-		a, err = s.CancelTx(ctx, tx, w, reason)
+		if a, err = s.CancelTx(ctx, tx, w, reason); err == nil && a.Kind == KindIntroMeeting {
+			err = errIntro
+		}
 		return err
 	})
 	return a, err

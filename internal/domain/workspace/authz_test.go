@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -44,7 +45,7 @@ var unguarded = map[string]bool{
 	"invitation.Advance": true, "invitation.Arrived": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
-	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true,
+	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"connection.Report": true, "connection.Usage": true,
 }
@@ -58,7 +59,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	apprs := approval.NewService(d, c, opps, regs, acts)
 	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
 	tags := tagging.NewService(d, c, opps)
-	views, work := view.NewService(d, c), NewService(d, c)
+	views, work, intros := view.NewService(d, c), NewService(d, c), intro.NewService(d, c, acts)
 	yes := true
 	cases := map[string]guarded{
 		"team.CreateUser": {authz.ActionManagePeople, func(ctx context.Context) error {
@@ -137,6 +138,30 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := acts.Settle(ctx, activity.Wish{ID: "x"}, activity.ChoiceOurs)
 			return err
 		}},
+		"intro.Suggest":       {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Suggest(ctx, "x", cloud.AWS); return err }},
+		"intro.Slots":         {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Slots(ctx, intro.SlotQuery{}); return err }},
+		"intro.Get":           {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Get(ctx, "x"); return err }},
+		"intro.OfActivity":    {authz.ActionRead, func(ctx context.Context) error { _, err := intros.OfActivity(ctx, "x"); return err }},
+		"intro.OfOpportunity": {authz.ActionRead, func(ctx context.Context) error { _, err := intros.OfOpportunity(ctx, "x"); return err }},
+		"intro.Events":        {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Events(ctx, "x"); return err }},
+		"intro.Propose":       {authz.ActionLog, func(ctx context.Context) error { _, err := intros.Propose(ctx, intro.Input{}, true); return err }},
+		"intro.Change": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.Change(ctx, intro.Wish{ID: "x"}, intro.Input{})
+			return err
+		}},
+		"intro.Confirm": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.Confirm(ctx, intro.Wish{ID: "x"}, intro.Slot{})
+			return err
+		}},
+		"intro.Held": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.Held(ctx, intro.Wish{ID: "x"}, intro.Outcome{})
+			return err
+		}},
+		"intro.NoShow": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.NoShow(ctx, intro.Wish{ID: "x"}, intro.Outcome{})
+			return err
+		}},
+		"intro.Cancel":      {authz.ActionLog, func(ctx context.Context) error { _, err := intros.Cancel(ctx, intro.Wish{ID: "x"}, ""); return err }},
 		"approval.Get":      {authz.ActionRead, func(ctx context.Context) error { _, err := apprs.Get(ctx, "x"); return err }},
 		"approval.List":     {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.List(ctx, approval.Query{}); return err }},
 		"approval.Rules":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.Rules(ctx); return err }},
@@ -209,7 +234,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "tagging": tags, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/money"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
@@ -35,6 +36,7 @@ const (
 	ItemApproval   ItemKind = "approval"        // somebody asks for approval: decide
 	ItemAsked      ItemKind = "asked"           // one's own request waits, or was decided on: take note
 	ItemInvitation ItemKind = "invitation"      // a partner offers a deal or a lead: answer it, or try again
+	ItemIntro      ItemKind = "intro_outcome"   // an intro meeting is over: say whether it was held
 	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
@@ -55,6 +57,7 @@ type Item struct {
 	CloseOn        date.Date          `json:"close_on"`
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
+	IntroID        string             `json:"intro_id"`
 	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
 	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
 	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
@@ -117,6 +120,9 @@ func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 		t.Counts[item.Kind]++
 		t.Items = append(t.Items, item)
 	}
+	if err := s.addIntros(ctx, &t, q.OwnerCRMID, now); err != nil {
+		return Today{}, err
+	}
 	if q.OwnerCRMID == "" { // nobody owns an invitation
 		if err := s.addOffers(ctx, &t, now); err != nil {
 			return Today{}, err
@@ -151,6 +157,20 @@ func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 		return t, err
 	}
 	return t, s.sayWhatToMend(ctx, t.Items)
+}
+
+// addIntros adds the intro meetings of which nobody has said whether they were held.
+func (s *Service) addIntros(ctx context.Context, t *Today, ownerCRMID string, now time.Time) error {
+	met, err := intro.AwaitOutcome(ctx, s.db, ownerCRMID, now, TodayLimit)
+	for i := range met {
+		m := &met[i]
+		t.Counts[ItemIntro]++
+		t.Items = append(t.Items, Item{
+			Kind: ItemIntro, Title: "Was it held?", Reason: m.Title, OpportunityID: m.OpportunityID, Name: m.DealName, AccountName: m.AccountName, OwnerName: m.OwnerName,
+			Cloud: m.Cloud, Since: m.EndsAt, IntroID: m.ID, Urgency: 250,
+		})
+	}
+	return err
 }
 
 // shown leaves of all items, the most urgent first, those that Today shows.

@@ -50,6 +50,12 @@ var bodies = map[string]string{
 	"settle-activity":          `{"choice":"ours"}`,
 	"put-cancelled-activities": `{"mode":"mark"}`,
 	"dismiss-invitation":       `{"reason":"no budget"}`,
+	"propose-intro-meeting":    `{"cloud":"aws","title":"x","ours":{"name":"A","email":"a@x.example","zone":"UTC"},"theirs":{"name":"B","email":"b@x.example","zone":"UTC"}}`,
+	"change-intro-meeting":     `{"title":"x","ours":{"name":"A","email":"a@x.example","zone":"UTC"},"theirs":{"name":"B","email":"b@x.example","zone":"UTC"}}`,
+	"confirm-intro-meeting":    `{"starts_at":"2026-12-01T16:00:00Z","ends_at":"2026-12-01T16:30:00Z"}`,
+	"hold-intro-meeting":       `{}`,
+	"miss-intro-meeting":       `{}`,
+	"cancel-intro-meeting":     `{}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

@@ -69,6 +69,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerFields()
 	s.registerInvitations()
 	s.registerActivities()
+	s.registerIntros()
 	s.registerWork()
 	s.registerOversight()
 	s.registerTagging()

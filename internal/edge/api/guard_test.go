@@ -378,6 +378,17 @@ var pageDeeds = map[string]string{
 	"settle an activity":                "settle-activity",
 	"what becomes of cancelled ones":    "get-cancelled-activities",
 	"change what becomes of them":       "put-cancelled-activities",
+	"who could be introduced":           "suggest-intro-meeting",
+	"times for both":                    "find-intro-times",
+	"a deal's introductions":            "list-intro-meetings",
+	"an intro meeting":                  "get-intro-meeting",
+	"the invitation":                    "get-intro-invitation",
+	"propose an intro meeting":          "propose-intro-meeting",
+	"change an intro meeting":           "change-intro-meeting",
+	"agree on a time":                   "confirm-intro-meeting",
+	"it was held":                       "hold-intro-meeting",
+	"somebody did not come":             "miss-intro-meeting",
+	"cancel an intro meeting":           "cancel-intro-meeting",
 }
 
 func TestWhatThePagesDoTheAPIDoes(t *testing.T) {

@@ -103,6 +103,16 @@ func (w *Web) showActivity(rw http.ResponseWriter, r *http.Request, status int, 
 		p.Fix = attention.FixOf(attention.CodeIn(a.CRMError))
 		p.Again = ui.Button{Label: "Send again", Icon: ui.IconRefresh, Blocked: blocked}
 	}
+	if a.Kind == activity.KindIntroMeeting && a.Recorded() {
+		m, err := w.app.Intros.OfActivity(r.Context(), a.ID)
+		if err != nil && !problem.Is(err, problem.KindNotFound) {
+			w.fail(rw, r, err)
+			return
+		}
+		if err == nil {
+			p.Header.Actions = append(p.Header.Actions, ui.Button{Label: "The intro meeting", Icon: ui.IconPeople, Href: introPath(m.ID, "")})
+		}
+	}
 	p.dispute(blocked)
 	p.MayCancel = a.Recorded() && !a.Cancelled() && a.CRMState != activity.CRMStateConflict && a.Kind != activity.KindIntroMeeting
 	p.Cancel = ui.Button{Label: "Cancel it", Variant: ui.VariantDanger, Blocked: blocked}

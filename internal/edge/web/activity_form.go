@@ -57,14 +57,6 @@ func (f *activityForm) fault(name string) string { return ui.FieldError(f.Fields
 // What asks for the kind in words.
 func (f *activityForm) What() string { return "The " + strings.ToLower(f.Kind.Label()) }
 
-func (f *activityForm) zones() []ui.Option {
-	var out []ui.Option
-	for _, name := range zone.Choices(f.Zone) {
-		out = append(out, ui.Option{Value: name, Label: strings.ReplaceAll(name, "_", " "), Selected: name == f.Zone})
-	}
-	return out
-}
-
 // attendeeValue is a person as a checkbox sends them.
 func attendeeValue(x activity.Attendee) string {
 	return url.Values{"n": {x.Name}, "e": {x.Email}, "c": {x.Company}, "s": {string(x.Side)}}.Encode()
@@ -74,9 +66,6 @@ func attendeeOf(value string) (activity.Attendee, bool) {
 	v, err := url.ParseQuery(value)
 	return activity.Attendee{Name: v.Get("n"), Email: v.Get("e"), Company: v.Get("c"), Side: activity.Side(v.Get("s"))}, err == nil && len(v) > 0
 }
-
-// attendeeLine is a person as the text field holds them.
-func attendeeLine(x activity.Attendee) string { return joined(", ", x.Name, x.Email, x.Company) }
 
 // attendeesIn reads the lines of the text field: what holds an @ is the address, what
 // stands before it the name, what is left the company.

@@ -1079,7 +1079,7 @@ func activityFormView(p *activityForm) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						if p.Kind.Object() == activity.ObjectEvent {
-							templ_7745c5c3_Err = ui.SelectField{Name: "zone", Label: "In the time of", Options: p.zones(), Required: true, Error: p.fault("zone"), Hint: p.ZoneHint}.Render(ctx, templ_7745c5c3_Buffer)
+							templ_7745c5c3_Err = ui.SelectField{Name: "zone", Label: "In the time of", Options: zoneOptions(p.Zone), Required: true, Error: p.fault("zone"), Hint: p.ZoneHint}.Render(ctx, templ_7745c5c3_Buffer)
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err
 							}

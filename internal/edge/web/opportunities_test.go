@@ -51,6 +51,8 @@ func TestTheOpportunityPages(t *testing.T) {
 		{"an activity is recorded, changed and cancelled without JavaScript", activitiesAreRecorded},
 		{"a refused form keeps what was typed and names every fault", activityFormsKeepInput},
 		{"a dispute shows both and is settled by those who saw it", activityDisputes},
+		{"an intro meeting goes from the match to what came of it", introductions},
+		{"a refused introduction keeps what was typed", introFormsKeepInput},
 		{"the timeline is narrowed by kind and goes back in time", timelinesAreNarrowed},
 	} {
 		t.Run(c.rule, func(t *testing.T) { c.test(t, w) }) //nolint:paralleltest // one after the other

@@ -70,6 +70,7 @@ type dealPage struct {
 	Tags     []tagging.Finding
 	MayTag   string // why not, "" if they may
 	Timeline timelinePart
+	Intros   introPart
 	Retry    ui.Button
 	Facts    []ui.Fact
 	Team     []ui.Fact
@@ -114,7 +115,11 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 	if err != nil {
 		return dealPage{}, err
 	}
-	p := dealPage{Deal: deal, OtherRef: refused, MayMark: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)}
+	intros, err := w.introPart(r, deal.ID)
+	if err != nil {
+		return dealPage{}, err
+	}
+	p := dealPage{Deal: deal, Intros: intros, OtherRef: refused, MayMark: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)}
 	for _, c := range cloud.All() {
 		i := -1
 		for k := range views {

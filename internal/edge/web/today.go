@@ -41,6 +41,7 @@ var itemKinds = []itemKind{
 	{workspace.ItemAction, "Partner asks", "that the partner asks about", "/opportunities?state=action_required", true},
 	{workspace.ItemInvitation, "Invitations", "invitations to answer", invitationsPath + "?show=answer", false},
 	{workspace.ItemToLink, "To link", "accepted ones", invitationsPath + "?show=accepted", false},
+	{workspace.ItemIntro, "Intro meetings", "intro meetings to tell of", "", false},
 	{workspace.ItemFailed, "Refused", "that were refused", attentionPath + "?kind=registration", true},
 	{workspace.ItemConflict, "Conflicts", "with conflicts", conflictsPath, false},
 	{workspace.ItemRefused, "Fields refused", "with refused fields", attentionPath + "?kind=field", true},
@@ -172,7 +173,7 @@ func todayMore(kind, only workspace.ItemKind, owner string, n int) ui.WorkMore {
 	}
 	k := itemKinds[i]
 	m := ui.WorkMore{Text: "and " + ui.Count(int64(n)) + " more " + k.words, Href: k.rest}
-	if kind == workspace.ItemWaiting && only == "" { // the list has those that wait for a short time, too
+	if k.rest == "" || kind == workspace.ItemWaiting && only == "" { // there is no list, or it has those that wait for a short time, too
 		m.Href = todayAddress(kind, owner != "")
 		return m
 	}
@@ -272,6 +273,9 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	}
 	at := out.Href + "#" + string(i.Cloud)
 	switch i.Kind {
+	case workspace.ItemIntro:
+		out.Href = introPath(i.IntroID, "")
+		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Say what came of it", Href: out.Href + "#outcome"}
 	case workspace.ItemAction:
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: at}
 	case workspace.ItemFailed:

@@ -72,6 +72,7 @@ func New(a *app.App) *Web {
 	w.routesFields()
 	w.routesInvitations()
 	w.routesActivities()
+	w.routesIntros()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()
