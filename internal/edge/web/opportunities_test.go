@@ -47,6 +47,7 @@ func TestTheOpportunityPages(t *testing.T) {
 		{"solutions are chosen by those who saw the latest version", solutionChoice},
 		{"a conflict is settled by those who saw its values", conflictsAreSettled},
 		{"a field is edited in the portal, and what is refused says why", fieldsAreEdited},
+		{"contacts are edited row by row, without a script", contactsAreEdited},
 		{"Directors say who wins each field", ownersAreSet},
 	} {
 		t.Run(c.rule, func(t *testing.T) { c.test(t, w) }) //nolint:paralleltest // one after the other
