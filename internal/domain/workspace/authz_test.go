@@ -37,7 +37,7 @@ var unguarded = map[string]bool{
 	"opportunity.Matcher": true, "opportunity.DecideAll": true,
 	"registration.Advance": true, "registration.Deal": true, "registration.Dirty": true, "registration.Portal": true,
 	"registration.Reconsider": true, "registration.RefreshSolutions": true, "registration.Written": true,
-	"registration.ActionOf": true, "registration.FieldLabel": true, "registration.Standing": true, "registration.Recompare": true, "activity.Note": true,
+	"registration.ActionOf": true, "registration.FieldLabel": true, "registration.FieldText": true, "registration.Standing": true, "registration.Recompare": true, "activity.Note": true,
 	// In the caller's transaction; what they are without it stands in the table.
 	"opportunity.MarkJointTx": true, "registration.RegisterTx": true, "registration.PutTx": true, "registration.SettleTx": true, "registration.ResendTx": true,
 	"approval.Handle": true, "approval.Do": true, "approval.Decide": true, // by the action of the wish

@@ -47,6 +47,7 @@ func TestTheOpportunityPages(t *testing.T) {
 		{"solutions are chosen by those who saw the latest version", solutionChoice},
 		{"a conflict is settled by those who saw its values", conflictsAreSettled},
 		{"a field is edited in the portal, and what is refused says why", fieldsAreEdited},
+		{"contacts are edited row by row, without a script", contactsAreEdited},
 		{"Directors say who wins each field", ownersAreSet},
 		{"an activity is recorded, changed and cancelled without JavaScript", activitiesAreRecorded},
 		{"a refused form keeps what was typed and names every fault", activityFormsKeepInput},
