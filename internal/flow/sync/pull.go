@@ -36,6 +36,9 @@ func (s *Service) Pull(ctx context.Context) error {
 }
 
 func (s *Service) pull(ctx context.Context) (int64, error) {
+	if err := s.DB.Restore(ctx); err != nil { // of a first read that was cut
+		return 0, err
+	}
 	detail, err := s.CRM.Check(ctx)
 	if err != nil {
 		return 0, err
@@ -46,19 +49,19 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	var total int64
 	for _, step := range []func(context.Context) (int64, error){
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "User", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople)
+			return read(ctx, s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts)
+			return read(ctx, s, "Account", "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityTeamMember", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers)
+			return read(ctx, s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityContactRole", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
+			return read(ctx, s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp }, s.storeOpportunities)
+			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp }, s.storeOpportunities)
 		},
 		func(ctx context.Context) (int64, error) { return s.readActivities(ctx) },
 	} {
@@ -80,6 +83,7 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 type reader[T any] struct {
 	s      *Service
 	object string
+	table  string // where it is stored
 	source func(context.Context, connection.Read) iter.Seq2[T, error]
 	stamp  func(*T) time.Time
 	store  func(context.Context, *db.Tx, []T) error
@@ -90,11 +94,15 @@ type reader[T any] struct {
 }
 
 // read streams the changed records of one object into the mirror.
-func read[T any](ctx context.Context, s *Service, object string, source func(context.Context, connection.Read) iter.Seq2[T, error],
+func read[T any](ctx context.Context, s *Service, object, table string, source func(context.Context, connection.Read) iter.Seq2[T, error],
 	stamp func(*T) time.Time, store func(context.Context, *db.Tx, []T) error,
 ) (int64, error) {
-	r := &reader[T]{s: s, object: object, source: source, stamp: stamp, store: store, progress: Progress{Step: object}}
+	r := &reader[T]{s: s, object: object, table: table, source: source, stamp: stamp, store: store, progress: Progress{Step: object}}
 	err := r.run(ctx)
+	if err == nil {
+		r.progress.Ended = true
+		s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
+	}
 	return r.progress.Done, err
 }
 
@@ -116,7 +124,7 @@ func (r *reader[T]) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", r.object, err)
 		}
-		return r.all(ctx, r.want(connection.Read{Bulk: bulk}))
+		return r.first(ctx, size, r.want(connection.Read{Bulk: bulk}))
 	}
 	since := r.mark.Add(-overlap)
 	bulk, asked := false, error(nil)
@@ -131,15 +139,24 @@ func (r *reader[T]) run(ctx context.Context) error {
 	if bulk {
 		return r.all(ctx, r.want(connection.Read{Since: since, Bulk: true}))
 	}
-	return r.end(ctx)
+	return nil
 }
 
-// all reads to the end.
+// first reads everything into a mirror that has nothing of it, or the part that an
+// earlier try came to store.
+func (r *reader[T]) first(ctx context.Context, size int64, what connection.Read) error {
+	if size < loadFrom {
+		return r.all(ctx, what)
+	}
+	return r.s.DB.Load(ctx, r.table, func() error { return r.all(ctx, what) })
+}
+
+// all reads to the end, and keeps up to where that is.
 func (r *reader[T]) all(ctx context.Context, what connection.Read) error {
 	if err := r.stream(ctx, what); err != nil {
 		return err
 	}
-	return r.end(ctx)
+	return r.keep(ctx)
 }
 
 func (r *reader[T]) want(read connection.Read) connection.Read {
@@ -234,16 +251,15 @@ func (r *reader[T]) save(ctx context.Context, rows []T) error {
 	return err
 }
 
-// end notes that everything has come. A bulk read moves the mark now: killed
-// before, it begins anew, and what is stored already costs a look only.
-func (r *reader[T]) end(ctx context.Context) error {
-	if r.asOf.After(r.mark) {
-		if err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, r.object, r.asOf) }); err != nil {
-			return fmt.Errorf("store %s: %w", r.object, err)
-		}
+// keep moves the mark when everything has come in bulk: killed before, such a read
+// begins anew, and what is stored already costs a look only.
+func (r *reader[T]) keep(ctx context.Context) error {
+	if !r.asOf.After(r.mark) {
+		return nil
 	}
-	r.progress.Ended = true
-	r.s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
+	if err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, r.object, r.asOf) }); err != nil {
+		return fmt.Errorf("store %s: %w", r.object, err)
+	}
 	return nil
 }
 
@@ -251,6 +267,10 @@ func (r *reader[T]) end(ctx context.Context) error {
 // takes some seconds before its first record, for which 25 pages of 2,000 are
 // read.
 const DefaultBulkFrom = 50_000
+
+// loadFrom is from how many records on a first read stores them without indexes,
+// which are made at its end. So few take seconds either way.
+const loadFrom = 20_000
 
 const (
 	pageRecords = 2000 // in one call of a read page by page

@@ -105,7 +105,7 @@ func newMirror(d *db.DB, c *source) *mirror {
 
 func (m *mirror) pull(t *testing.T, c *source) (int64, error) {
 	t.Helper()
-	return read(t.Context(), m.s, "Thing", c.read, func(x *thing) time.Time { return x.at }, func(_ context.Context, _ *db.Tx, rows []thing) error {
+	return read(t.Context(), m.s, "Thing", "opportunity", c.read, func(x *thing) time.Time { return x.at }, func(_ context.Context, _ *db.Tx, rows []thing) error {
 		for _, x := range rows {
 			m.stored[x.n] = true
 		}
@@ -243,5 +243,61 @@ func TestThePersonWatchingSeesHowFarTheReadIs(t *testing.T) {
 		if p := (<-news).Data; p != w {
 			t.Errorf("news %d is %v, want %v", i, p, w)
 		}
+	}
+}
+
+// searchable counts what the opportunities can be searched by, keys aside.
+func searchable(t *testing.T, q db.Queryer) int {
+	t.Helper()
+	n, err := db.Get[int](t.Context(), q, `SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'opportunity' AND sql IS NOT NULL`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestALargeFirstReadIsStoredWithoutIndexesAndIsSearchableAfterIt(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		size   int
+		during bool // there are indexes while the records are stored
+	}{{loadFrom - 1, true}, {loadFrom, false}} {
+		c := &source{things: things(0, tc.size, sunday), lost: -1}
+		m := newMirror(dbtest.SQLite(t, schema.Migrations()), c)
+		all := searchable(t, m.s.DB)
+		if _, err := read(t.Context(), m.s, "Thing", "opportunity", c.read, func(x *thing) time.Time { return x.at }, func(_ context.Context, tx *db.Tx, _ []thing) error {
+			if n := searchable(t, tx); tc.during && n != all || !tc.during && n != 0 {
+				t.Errorf("%d records are stored under %d indexes", tc.size, n)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n := searchable(t, m.s.DB); n != all || n == 0 {
+			t.Errorf("after %d records there are %d indexes of %d", tc.size, n, all)
+		}
+	}
+}
+
+func (*source) Check(context.Context) (string, error) { return "", errLost }
+
+func TestTheReadAfterACutOneMakesTheIndexesFirst(t *testing.T) {
+	t.Parallel()
+	c := &source{things: things(0, loadFrom, sunday), lost: -1}
+	m := newMirror(dbtest.SQLite(t, schema.Migrations()), c)
+	all := searchable(t, m.s.DB)
+	ctx, cut := context.WithCancel(t.Context())
+	_, err := read(ctx, m.s, "Thing", "opportunity", c.read, func(x *thing) time.Time { return x.at }, func(context.Context, *db.Tx, []thing) error {
+		cut()
+		return ctx.Err()
+	})
+	if !errors.Is(err, context.Canceled) || searchable(t, m.s.DB) != 0 {
+		t.Fatalf("the cut read gave %v, and left %d indexes", err, searchable(t, m.s.DB))
+	}
+	if _, err := m.s.pull(t.Context()); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	if n := searchable(t, m.s.DB); n != all {
+		t.Errorf("there are %d indexes of %d", n, all)
 	}
 }
