@@ -241,6 +241,9 @@ func (c *CRM) writeRecords(ctx context.Context, o *Object, writes []activity.Wri
 			f[activityKey] = w.Key
 			made, rows = append(made, i), append(rows, f)
 		}
+		if ofConnection(out[i].Err) {
+			return out[i].Err // the sign-in was refused, not this record
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -249,7 +252,7 @@ func (c *CRM) writeRecords(ctx context.Context, o *Object, writes []activity.Wri
 		return nil
 	}
 	results, err := c.client.UpsertCollection(ctx, o.Name, activityKey, rows)
-	if len(results) != len(rows) {
+	if len(results) != len(rows) || ofConnection(err) {
 		return err
 	}
 	for k, i := range made {

@@ -1,6 +1,8 @@
 package salesforce
 
 import (
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -364,6 +366,55 @@ func TestLongTextsAreCutInTheUnitsOfSalesforce(t *testing.T) {
 	}{{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"😀😀", 4, "😀😀"}, {"😀😀", 3, "😀…"}, {"a😀b", 3, "a…"}} {
 		if got := cutUnits(c.in, c.n); got != c.want {
 			t.Errorf("%q to %d: %q, not %q", c.in, c.n, got, c.want)
+		}
+	}
+}
+
+// shut refuses every sign-in while it is shut.
+type shut struct {
+	next http.RoundTripper
+	now  bool
+}
+
+func (s *shut) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.now && strings.HasSuffix(r.URL.Path, "/services/oauth2/token") {
+		return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"error":"invalid_client","error_description":"the secret was changed"}`)), Request: r}, nil
+	}
+	return s.next.RoundTrip(r)
+}
+
+func TestARefusedSignInRefusesNoRecord(t *testing.T) {
+	t.Parallel()
+	door := &shut{next: &http.Transport{}}
+	c, _, base := organization(t, 1, sandbox.Options{}, func(cfg *Config) { cfg.Transport = door })
+	crm := NewCRM(c, "USD")
+	w := &crmWorld{CRM: crm, t: t}
+	write := w.event("act_1")
+	write.Attendees, write.Face.OwnerCRMID = nil, ""
+	made := w.write(write)[0]
+	if made.Err != nil {
+		t.Fatal(made.Err)
+	}
+	again := write
+	again.CRMID, again.Since = made.Now.CRMID, made.Now.Stamp
+	fresh := write
+	fresh.Key = "act_2"
+	for what, do := range map[string]func() error{
+		"a new record":     func() error { _, err := crm.WriteActivities(t.Context(), []activity.Write{fresh}); return err },
+		"a changed record": func() error { _, err := crm.WriteActivities(t.Context(), []activity.Write{again}); return err },
+		"a task": func() error {
+			_, err := crm.LogTasks(t.Context(), []activity.Task{{Key: "k", OpportunityCRMID: deal, Subject: "s", On: "2026-12-01"}})
+			return err
+		},
+	} {
+		door.now = true
+		control(t, base, "sessions/expire", "")
+		if err := do(); err == nil {
+			t.Errorf("%s: the refused sign-in is taken for an answer about the record", what)
+		}
+		door.now = false
+		if err := do(); err != nil {
+			t.Errorf("%s, with the door open again: %v", what, err)
 		}
 	}
 }
