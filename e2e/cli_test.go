@@ -44,6 +44,8 @@ func TestAWrongCommandLineIsExplainedAndEndsWith2(t *testing.T) {
 		{"serve --sync-every 1s", "at most every 10s"},
 		{"serve --sync-every soon", "--sync-every"},
 		{"serve --salesforce-url http://127.0.0.1:1", "salesforce-client-id"},
+		{"serve --salesforce-url http://127.0.0.1:1 --salesforce-daily-share 1.1", "salesforce-daily-share"},
+		{"serve --salesforce-url http://127.0.0.1:1 --salesforce-bulk-from -1", "salesforce-bulk-from"},
 		{"serve --aws-access-key-id AKIA", "aws-secret-access-key"},
 		{"serve --config nothere.yaml", "nothere.yaml"},
 		{"sandbox --seed something", "--seed must be one of"},

@@ -160,8 +160,8 @@ func prepare(dir string) (seeded bool, err error) {
 	if _, err := os.Stat(filepath.Join(dir, seedFile)); err == nil {
 		return true, nil
 	}
-	for _, name := range []string{"salesforce.journal", "aws.journal"} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, name := range []string{"salesforce.journal", "salesforce.journal.jobs", "aws.journal"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return false, err
 		}
 	}

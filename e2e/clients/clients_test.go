@@ -5,6 +5,7 @@
 package clients
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tandem-cosell/tandem/internal/connect/salesforce/pack"
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
@@ -65,6 +67,37 @@ func TestSalesforceClientDoesTheMainJob(t *testing.T) {
 		"SALESFORCE_CLIENT_SECRET="+secret,
 		"CONTROL_URL="+url+"/_control",
 	)
+	if calls := requests(t, url); calls < 60 {
+		t.Errorf("the client made %d calls, at least 60 are wanted", calls)
+	}
+}
+
+// requests says how many calls the sandbox has answered.
+func requests(t *testing.T, url string) int {
+	t.Helper()
+	resp, err := http.Get(url + "/_control/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, resp.Body.Close)
+	var stats struct {
+		Requests int `json:"requests"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&stats); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d calls", stats.Requests)
+	return stats.Requests
+}
+
+func TestSalesforcesOwnLibraryTakesThePackage(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	dir := filepath.Join(t.TempDir(), "package")
+	if err := pack.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	runScript(t, "package-check.mjs", "PACKAGE_DIR="+dir)
 }
 
 // needNode fails in CI, and skips elsewhere, when the clients aren't installed.

@@ -6,6 +6,7 @@
 // CONTROL_URL (the sandbox's address, with or without /_control).
 // Prints one line per passed check; exits with 1 at the first that fails.
 import jsforce from 'jsforce';
+import { bulk } from './salesforce-bulk.mjs';
 import { edges } from './salesforce-edges.mjs';
 
 const env = (name, fallback) => {
@@ -164,6 +165,7 @@ check('deletes records', async () => {
   await refused(() => conn.sobject('CoSell_Registration__c').retrieve(gone[0].Id), 'ENTITY_IS_DELETED');
 });
 edges({ check, same, refused, connect, signIn, conn, run });
+bulk({ check, same, refused, conn, run, move, control });
 check('is told of an expired session and signs in again', async () => {
   await move('sessions/expire');
   const res = await fetch(`${url}/services/data/v67.0/limits`, { headers: { Authorization: `Bearer ${conn.accessToken}` } });

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
@@ -59,6 +61,7 @@ type App struct {
 	Activities    *activity.Service
 	Intros        *intro.Service
 	Approvals     *approval.Service
+	Tagging       *tagging.Service
 	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
@@ -136,7 +139,15 @@ func (a *App) build(ctx context.Context, works Works) error {
 		if err != nil {
 			return err
 		}
-		return a.Registrations.Reconsider(ctx, tx, m, changed)
+		if err := a.Registrations.Reconsider(ctx, tx, m, changed); err != nil {
+			return err
+		}
+		for some := range slices.Chunk(changed, db.MaxIn) {
+			if err := a.Tagging.Check(ctx, tx, some); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	a.Jobs, err = jobs.New(ctx, jobs.Config{DB: a.DB, Logger: a.quietLog(), Workers: cfg.Workers, Work: bool(works), Periodic: periodic, Registry: registry, Exclusive: exclusive})
 	return err
@@ -220,7 +231,8 @@ func (a *App) connect() error {
 	a.Sync = &sync.Service{DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Hub: a.Hub}
 	if s := cfg.Salesforce; s.URL != "" {
 		sc := salesforce.Config{
-			LoginURL: s.URL, MaxConcurrent: salesforceCalls, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion, Clock: a.Clock, Logger: a.Log,
+			LoginURL: s.URL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion,
+			MaxConcurrent: salesforceCalls, DailyShare: s.DailyShare, Clock: a.Clock, Logger: a.Log,
 			Transport: a.Metrics.Transport("salesforce", salesforce.NewTransport(salesforceCalls)),
 		}
 		if s.ClientSecret == "" {
@@ -234,7 +246,8 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		a.Salesforce, a.Sync.CRM, a.Sync.Background = client, salesforce.NewCRM(client, s.Currency), salesforce.Background
+		a.Salesforce, a.Sync.CRM = client, salesforce.NewCRM(client, s.Currency)
+		a.Sync.Background, a.Sync.BulkFrom = salesforce.Background, s.BulkFrom
 	}
 	var portals []registration.Portal
 	var inboxes []invitation.Portal
@@ -247,7 +260,7 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase}, salesforce.FieldName)
+		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase, Edits: aws.EditPolicy{LockPartnerIDAfterApproval: w.LockPartnerID}}, salesforce.FieldName)
 		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
 		inboxes = append(inboxes, aws.NewInbox(client))
 	}
@@ -256,9 +269,10 @@ func (a *App) connect() error {
 		pace = registration.DefaultPace
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
-	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
-	a.Sync.Registrations, a.Sync.Invitations = a.Registrations, a.Invitations
+	a.Tagging = tagging.NewService(a.DB, a.Clock, a.Opportunities)
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
+	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, a.Approvals, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
+	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging
 	return nil
 }
 

@@ -48,6 +48,9 @@ type SalesforceConfig struct {
 	KeyFile      string `name:"key-file" help:"PEM file with the private key, for the JWT bearer flow." type:"path" env:"KEY_FILE"`
 	APIVersion   string `name:"api-version" help:"API version, such as 67.0. Empty: the newest that both know." env:"API_VERSION"`
 	Currency     string `help:"Currency of an organisation without multiple currencies." default:"USD" env:"CURRENCY"`
+
+	DailyShare float64 `name:"daily-share" help:"Part of the organisation's daily calls and bulk jobs that background work may use, the rest being left to people and other integrations; 0 is 0.8." default:"0.8" env:"DAILY_SHARE"`
+	BulkFrom   int64   `name:"bulk-from" help:"From how many records on an object is read by a Bulk API job, not page by page; 0 is 50000." default:"50000" env:"BULK_FROM"`
 }
 
 // AWSConfig says which Partner Central account is registered in.
@@ -63,6 +66,7 @@ type AWSConfig struct {
 	WebhookKey      string  `name:"webhook-key" help:"Key that an EventBridge API destination sends with AWS's events to /hooks/aws. Empty: there is no such address." env:"WEBHOOK_KEY"`
 	WritesPerSecond float64 `name:"writes-per-second" help:"Write quota of the account." default:"1" env:"WRITES_PER_SECOND"`
 	ReadsPerSecond  float64 `name:"reads-per-second" help:"Read quota of the account." default:"10" env:"READS_PER_SECOND"`
+	LockPartnerID   bool    `name:"lock-partner-id" help:"Take our own id of an approved opportunity for locked, as AWS's documentation says; its field table lets it change." env:"LOCK_PARTNER_ID"`
 }
 
 // Validate reports every setting that cannot work, by the name of its flag.
@@ -85,6 +89,12 @@ func (c *Config) Validate() error {
 		}
 		if s.ClientSecret == "" && (s.Username == "" || s.KeyFile == "") {
 			bad.Add("salesforce-client-secret", "required", "Give the consumer secret, or a user name and a key file for the JWT bearer flow")
+		}
+		if s.DailyShare < 0 || s.DailyShare > 1 {
+			bad.Add("salesforce-daily-share", "out_of_range", "Give a part between 0 and 1, such as 0.8")
+		}
+		if s.BulkFrom < 0 {
+			bad.Add("salesforce-bulk-from", "out_of_range", "Give a number of records, such as 50000")
 		}
 	}
 	if a := c.AWS; a.AccessKeyID != "" && a.SecretAccessKey == "" {

@@ -14,6 +14,7 @@ var domainOrder = []string{
 	"intro",
 	"approval",
 	"invitation",
+	"tagging",
 	"offer",
 	"connection",
 	"view",

@@ -287,6 +287,8 @@ func (s *Server) answer(r *http.Request, operation string, body []byte, trouble 
 		return s.refuse(throttled("Rate exceeded"))
 	case kit.FaultError:
 		return s.refuse(internal())
+	case kit.FaultSession:
+		return s.refuse(&fault{Status: http.StatusBadRequest, Type: "ExpiredTokenException", Message: "The security token included in the request is expired"})
 	}
 	if f := s.meter.take(op, s.opt.MachineTime(), s.opt.Clock.Now()); f != nil {
 		return s.refuse(f)

@@ -24,9 +24,11 @@ const (
 	FaultReset     FaultKind = "reset"      // close the connection before acting
 	FaultLostReply FaultKind = "lost_reply" // act, then close the connection without an answer
 	FaultTruncate  FaultKind = "truncate"   // act, then cut the answer's body
+	FaultSession   FaultKind = "session"    // end the caller's sign-in and refuse, without acting
+	FaultLock      FaultKind = "lock"       // refuse one record of a write as held by somebody else
 )
 
-var faultKinds = []FaultKind{FaultThrottle, FaultError, FaultReset, FaultLostReply, FaultTruncate}
+var faultKinds = []FaultKind{FaultThrottle, FaultError, FaultReset, FaultLostReply, FaultTruncate, FaultSession}
 
 // Fault is what one request has to suffer: first the sleep, then the kind.
 type Fault struct {
@@ -58,6 +60,8 @@ type FaultSpec struct {
 	Reset     float64
 	LostReply float64
 	Truncate  float64
+	Session   float64
+	Lock      float64 // of the records that are written; it is drawn for each, beside the others
 	Lag       time.Duration
 	Seed      uint64
 }
@@ -75,6 +79,7 @@ type Faults struct {
 	mu       sync.Mutex
 	spec     FaultSpec
 	rng      *rand.Rand
+	rows     *rand.Rand // for Record, so that requests draw the same numbers whatever they write
 	scripted []scriptedFault
 	injected map[FaultKind]int
 }
@@ -113,12 +118,13 @@ func (f *Faults) Set(spec string) error {
 func (f *Faults) setLocked(s FaultSpec) {
 	f.spec = s
 	f.rng = rand.New(rand.NewPCG(s.Seed, 0x7461_6e64_656d))
+	f.rows = rand.New(rand.NewPCG(s.Seed, 0x726f_7773))
 }
 
 func parseFaultSpec(spec string) (FaultSpec, error) {
 	s := FaultSpec{Seed: 1}
 	durations := map[string]*time.Duration{"latency": &s.Latency, "jitter": &s.Jitter, "lag": &s.Lag}
-	chances := map[string]*float64{"throttle": &s.Throttle, "error": &s.Error, "reset": &s.Reset, "lost_reply": &s.LostReply, "truncate": &s.Truncate}
+	chances := map[string]*float64{"throttle": &s.Throttle, "error": &s.Error, "reset": &s.Reset, "lost_reply": &s.LostReply, "truncate": &s.Truncate, "session": &s.Session, "lock": &s.Lock}
 	seen := map[string]bool{}
 	for item := range strings.SplitSeq(spec, ",") {
 		item = strings.TrimSpace(item)
@@ -167,15 +173,15 @@ func parseFaultSpec(spec string) (FaultSpec, error) {
 		}
 		s.Seed = v
 	}
-	if sum := s.Throttle + s.Error + s.Reset + s.LostReply + s.Truncate; sum > 1+1e-9 {
-		return s, fmt.Errorf("faults: throttle, error, reset, lost_reply and truncate add up to %.3g, more than 1", sum)
+	if sum := s.Throttle + s.Error + s.Reset + s.LostReply + s.Truncate + s.Session; sum > 1+1e-9 {
+		return s, fmt.Errorf("faults: throttle, error, reset, lost_reply, truncate and session add up to %.3g, more than 1", sum)
 	}
 	return s, nil
 }
 
 // FailNext lets the next n requests of an operation ("*" is any) fail with
-// kind (throttle, error, reset, lost_reply, truncate), before the standing set
-// is asked. Several scripts queue up.
+// kind (throttle, error, reset, lost_reply, truncate, session), before the
+// standing set is asked. Several scripts queue up.
 func (f *Faults) FailNext(operation string, n int, kind string) error {
 	if operation == "" {
 		return fmt.Errorf("faults: fail_next needs an operation, or * for any")
@@ -191,7 +197,7 @@ func (f *Faults) FailNext(operation string, n int, kind string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("faults: unknown kind %q; known are throttle, error, reset, lost_reply, truncate", kind)
+	return fmt.Errorf("faults: unknown kind %q; known are throttle, error, reset, lost_reply, truncate, session", kind)
 }
 
 // Clear ends every trouble, the scripted ones too.
@@ -229,7 +235,7 @@ func (f *Faults) Next(operation string) Fault {
 	for _, c := range []struct {
 		p float64
 		k FaultKind
-	}{{f.spec.Throttle, FaultThrottle}, {f.spec.Error, FaultError}, {f.spec.Reset, FaultReset}, {f.spec.LostReply, FaultLostReply}, {f.spec.Truncate, FaultTruncate}} {
+	}{{f.spec.Throttle, FaultThrottle}, {f.spec.Error, FaultError}, {f.spec.Reset, FaultReset}, {f.spec.LostReply, FaultLostReply}, {f.spec.Truncate, FaultTruncate}, {f.spec.Session, FaultSession}} {
 		if draw < c.p {
 			out.Kind = c.k
 			f.injected[c.k]++
@@ -238,6 +244,21 @@ func (f *Faults) Next(operation string) Fault {
 		draw -= c.p
 	}
 	return out
+}
+
+// Record says whether somebody else holds a record that is about to be written.
+// Services that write one record a request have no use for it.
+func (f *Faults) Record() bool {
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.spec.Lock == 0 || f.rows.Float64() >= f.spec.Lock {
+		return false
+	}
+	f.injected[FaultLock]++
+	return true
 }
 
 // Lag is the standing read-after-create lag.
@@ -277,6 +298,8 @@ func (s FaultSpec) String() string {
 	chance("reset", s.Reset)
 	chance("truncate", s.Truncate)
 	chance("lost_reply", s.LostReply)
+	chance("session", s.Session)
+	chance("lock", s.Lock)
 	add("lag", s.Lag)
 	parts = append(parts, "seed="+strconv.FormatUint(s.Seed, 10))
 	return strings.Join(parts, ",")

@@ -237,6 +237,52 @@ func TestFailNextHitsOnlyItsOperationAndOnlySoOften(t *testing.T) {
 	}
 }
 
+func TestRecordsAreLockedByTheirShareWithoutChangingWhatRequestsDraw(t *testing.T) {
+	t.Parallel()
+	const spec = "throttle=0.3,session=0.2,lock=0.25,seed=11"
+	draw := func(records int) (kinds []FaultKind, locked int) {
+		f, err := ParseFaults(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.String(); got != spec {
+			t.Errorf("String gives %q", got)
+		}
+		for range 1000 {
+			kinds = append(kinds, f.Next("X").Kind)
+			for range records {
+				if f.Record() {
+					locked++
+				}
+			}
+		}
+		if got := f.Injected()[FaultLock]; got != locked {
+			t.Errorf("%d locks are counted, %d were given", got, locked)
+		}
+		return kinds, locked
+	}
+	few, none := draw(0)
+	many, locked := draw(4)
+	if d := cmp.Diff(few, many); d != "" || none != 0 {
+		t.Errorf("what is written changes what requests draw: %s", d)
+	}
+	if locked < 850 || locked > 1150 {
+		t.Errorf("%d of 4000 records were locked", locked)
+	}
+	sessions := 0
+	for _, k := range few {
+		if k == FaultSession {
+			sessions++
+		}
+	}
+	if sessions < 150 || sessions > 250 {
+		t.Errorf("%d of 1000 sessions ended", sessions)
+	}
+	if quiet := NewFaults(); quiet.Record() || (*Faults)(nil).Record() {
+		t.Error("a set that injects nothing locked a record")
+	}
+}
+
 func TestFaultHelpersBreakTheConnection(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -54,22 +55,22 @@ var rowCodes = map[string]bool{
 	"DUPLICATE_VALUE": true, "ENTITY_IS_DELETED": true, "MALFORMED_ID": true, "INVALID_CROSS_REFERENCE_KEY": true,
 	"UNABLE_TO_LOCK_ROW": true, "INVALID_EMAIL_ADDRESS": true, "NUMBER_OUTSIDE_VALID_RANGE": true,
 	"INVALID_FIELD_FOR_INSERT_UPDATE": true, "FIELD_INTEGRITY_EXCEPTION": true, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": true,
-	"INVALID_TYPE_ON_FIELD_IN_RECORD": true, "INSUFFICIENT_ACCESS_OR_READONLY": true,
+	"INVALID_TYPE_ON_FIELD_IN_RECORD": true, "INSUFFICIENT_ACCESS_OR_READONLY": true, "FIELD_CUSTOM_VALIDATION_EXCEPTION": true,
 }
 
 // body is the array that a failed REST call answers.
 func (e *apiError) body() []byte {
-	var out []byte
-	var err error
+	var v any = []errorBody{{e.message, e.code, e.fields}}
 	if rowCodes[e.code] {
-		out, err = json.Marshal([]any{map[string]any{"message": e.message, "errorCode": e.code, "fields": e.fieldList()}})
-	} else {
-		out, err = json.Marshal([]errorBody{{e.message, e.code, e.fields}})
+		v = []any{map[string]any{"message": e.message, "errorCode": e.code, "fields": e.fieldList()}}
 	}
-	if err != nil { // strings always marshal
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil { // strings always encode
 		return []byte(`[{"message":"unexpected","errorCode":"UNKNOWN_EXCEPTION"}]`)
 	}
-	return out
+	return bytes.TrimRight(out.Bytes(), "\n")
 }
 
 func (e *apiError) fieldList() []string {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,63 @@ func between(s, from, to string) string {
 	}
 	s, _, _ = strings.Cut(s, to)
 	return s
+}
+
+// BenchmarkBulkQuery works one query job of b.N opportunities and reads its
+// results in pages.
+func BenchmarkBulkQuery(b *testing.B) {
+	s, err := salesforce.New(salesforce.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := s.Load(context.Background(), pipeline(1000, b.N)); err != nil {
+		b.Fatal(err)
+	}
+	srv := httptest.NewServer(s.Handler())
+	defer srv.Close()
+	o := &org{t: &testing.T{}, server: s, http: srv}
+	call := func(method, path, body string) (string, http.Header) {
+		req, _ := http.NewRequestWithContext(b.Context(), method, srv.URL+path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer "+o.token)
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode >= 300 {
+			b.Fatal(resp.StatusCode, err, string(text))
+		}
+		return string(text), resp.Header
+	}
+	id, secret := s.Credentials()
+	token, _ := call("POST", "/services/oauth2/token?"+url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}.Encode(), "")
+	o.token = between(token, `"access_token":"`, `"`)
+	b.ResetTimer()
+	made, _ := call("POST", "/services/data/v67.0/jobs/query", `{"operation":"query","query":"SELECT Id, Name, AccountId, Account.Name, StageName, CloseDate, Amount, ARR_Net__c, Order_Type_Test__c, ForecastCategoryName, OwnerId, Owner.Name, Fulfillment_Partner__c, Fulfillment_Partner__r.Name, Description, SystemModstamp FROM Opportunity"}`)
+	path := "/services/data/v67.0/jobs/query/" + between(made, `"id":"`, `"`)
+	for {
+		if job, _ := call("GET", path, ""); strings.Contains(job, `"JobComplete"`) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "worked/s")
+	total, n := 0, 0
+	for locator := ""; locator != "null"; {
+		page, header := call("GET", path+"/results?maxRecords=50000&locator="+locator, "")
+		locator = header.Get("Sforce-Locator")
+		records, _ := strconv.Atoi(header.Get("Sforce-NumberOfRecords"))
+		n, total = n+records, total+len(page)
+	}
+	if n != b.N {
+		b.Fatalf("%d records of %d", n, b.N)
+	}
+	b.SetBytes(int64(total / b.N))
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "read/s")
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // BenchmarkLoad loads opportunities of sixty columns, forty-four of them filled.

@@ -24,16 +24,16 @@ func (s *Server) collections(c *call, path []string) *reply {
 	case len(path) > 2:
 		return errorReply(notFound())
 	}
-	o, ok := s.store.schema.object(path[0])
+	o, ok := s.object(path[0], c.userID)
 	if !ok {
 		return errorReply(notFound())
 	}
 	if len(path) == 1 {
 		return s.retrieveMany(c, o)
 	}
-	f := o.field(path[1])
-	if f == nil || !f.external && f.index != o.id {
-		return errorReply(refuse("NOT_FOUND", "Provided external ID field does not exist or is not accessible: %s", path[1]).with(http.StatusNotFound))
+	f, err := s.keyField(c, o, path[1])
+	if err != nil {
+		return errorReply(err)
 	}
 	return c.only([]string{http.MethodPatch}, func() *reply { return s.saveMany(c, o, f) })
 }
@@ -127,7 +127,7 @@ func (x *tx) readItems(records []json.RawMessage, o *object, key *field) ([]item
 		}
 		if kind != "" {
 			var ok bool
-			if of, ok = x.st.schema.object(kind); !ok {
+			if of, ok = x.s.object(kind, x.user); !ok {
 				return nil, refuse("INVALID_TYPE", "sObject type '%s' is not supported.", kind)
 			}
 			if o != nil && of != o {
@@ -288,7 +288,7 @@ func (s *Server) retrieveMany(c *call, o *object) *reply {
 	if len(ids) > 2000 {
 		return errorReply(refuse("EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more than 2000 records into this call"))
 	}
-	positions, err := o.pick(strings.Join(names, ","))
+	positions, err := s.pick(c, o, strings.Join(names, ","))
 	if err != nil {
 		return errorReply(err)
 	}

@@ -52,17 +52,22 @@ func (s *Server) composite(c *call) *reply {
 			out[i] = run.one(sub)
 			if out[i].HTTPStatusCode >= 400 && body.AllOrNone {
 				x.rollbackTo(mark)
-				halted := refuse("PROCESSING_HALTED", "The transaction was rolled back since another operation in the same transaction failed.").body()
-				for k := range out {
-					if k != i {
-						out[k] = subresponse{halted, map[string]string{}, http.StatusBadRequest, body.Requests[k].ReferenceID}
-					}
-				}
+				halt(out, body.Requests, i)
 				break
 			}
 		}
 		return jsonReply(http.StatusOK, map[string]any{"compositeResponse": out}), nil
 	})
+}
+
+// halt marks all subrequests but the one that failed.
+func halt(out []subresponse, subs []subrequest, failed int) {
+	body := refuse("PROCESSING_HALTED", "The transaction was rolled back since another operation in the same transaction failed.").body()
+	for i := range out {
+		if i != failed {
+			out[i] = subresponse{body, map[string]string{}, http.StatusBadRequest, subs[i].ReferenceID}
+		}
+	}
 }
 
 func checkSubrequests(subs []subrequest) *apiError {
@@ -72,7 +77,22 @@ func checkSubrequests(subs []subrequest) *apiError {
 	if len(subs) > compositeMost {
 		return refuse("LIMIT_EXCEEDED", "Limit exceeded: the composite request has %d subrequests, more than %d", len(subs), compositeMost)
 	}
+	if err := checkReferences(subs); err != nil {
+		return err
+	}
 	heavy := 0
+	for _, sub := range subs {
+		if strings.Contains(sub.URL, "/query") || strings.Contains(sub.URL, "/composite/sobjects") {
+			heavy++
+		}
+	}
+	if heavy > 5 {
+		return refuse("LIMIT_EXCEEDED", "Limit exceeded: a composite request may hold 5 query and sObject collections operations")
+	}
+	return nil
+}
+
+func checkReferences(subs []subrequest) *apiError {
 	seen := map[string]bool{}
 	for _, sub := range subs {
 		if sub.ReferenceID == "" || !referenceName.MatchString(sub.ReferenceID) {
@@ -82,12 +102,6 @@ func checkSubrequests(subs []subrequest) *apiError {
 			return refuse("INVALID_INPUT", "Provided referenceId '%s' is not unique", sub.ReferenceID)
 		}
 		seen[sub.ReferenceID] = true
-		if strings.Contains(sub.URL, "/query") || strings.Contains(sub.URL, "/composite/sobjects") {
-			heavy++
-		}
-	}
-	if heavy > 5 {
-		return refuse("LIMIT_EXCEEDED", "Limit exceeded: a composite request may hold 5 query and sObject collections operations")
 	}
 	return nil
 }

@@ -15,18 +15,29 @@ import (
 //
 //	GET  /_control/stats            records per object, API calls, sessions
 //	POST /_control/sessions/expire  ends every session
-//	POST /_control/lock-row         {"id","times"} or {"id","seconds"}: writes to it get UNABLE_TO_LOCK_ROW
-//	POST /_control/daily-limit      {"limit","used"}
+//	POST /_control/lock-row         {"id" or "object","times" or "seconds"}: writes to it get UNABLE_TO_LOCK_ROW
+//	GET, POST, DELETE /_control/setup  validation rules, fields, access: see setup
+//	POST /_control/undelete         {"ids"}: what a person does in the recycle bin
+//	POST /_control/merge            {"master","losers","fields"}: what a person does with duplicates
+//	POST /_control/daily-limit      {"name","limit","used"}: of an allocation, DailyApiRequests unless named
+//	GET, POST /_control/bulk        {"delay","pace","hard_delete","max_upload"}: see bulkSettings
 //	POST /_control/load             JSON lines {"type":"Account","fields":{…}}
 func (s *Server) controlPages() http.Handler {
 	mux := http.NewServeMux()
-	kit.Control{Clock: s.clock, Faults: s.faults, Recorder: s.recorder}.Register(mux)
+	kit.Control{Clock: s.clock, Faults: s.faults, Recorder: s.recorder, Moved: s.bulk.kick}.Register(mux)
 	mux.HandleFunc("GET /_control/stats", func(w http.ResponseWriter, _ *http.Request) { s.showStats(w) })
 	mux.HandleFunc("POST /_control/sessions/expire", func(w http.ResponseWriter, _ *http.Request) {
 		kit.AnswerControl(w, http.StatusOK, map[string]int{"expired": s.sessions.expireAll()})
 	})
 	mux.HandleFunc("POST /_control/lock-row", s.postLock)
 	mux.HandleFunc("POST /_control/daily-limit", s.postDailyLimit)
+	mux.HandleFunc("GET /_control/setup", func(w http.ResponseWriter, _ *http.Request) { s.showSetup(w) })
+	mux.HandleFunc("POST /_control/setup", s.postSetup)
+	mux.HandleFunc("DELETE /_control/setup", func(w http.ResponseWriter, _ *http.Request) { s.deleteSetup(w) })
+	mux.HandleFunc("POST /_control/undelete", s.postUndelete)
+	mux.HandleFunc("POST /_control/merge", s.postMerge)
+	mux.HandleFunc("GET /_control/bulk", func(w http.ResponseWriter, _ *http.Request) { s.bulk.showSettings(w) })
+	mux.HandleFunc("POST /_control/bulk", s.bulk.postSettings)
 	mux.HandleFunc("POST /_control/load", s.postLoad)
 	return mux
 }
@@ -37,12 +48,12 @@ func (s *Server) showStats(w http.ResponseWriter) {
 	for _, o := range s.store.schema.objects {
 		t := s.store.tables[o]
 		live[o.Name] = t.live
-		if n := len(t.rows) - t.live; n > 0 {
+		if n := len(t.slots) - t.live; n > 0 {
 			deleted[o.Name] = n
 		}
 	}
 	s.store.mu.RUnlock()
-	used, limit, total := s.quota.state()
+	used, limit, total := s.allocations[allocAPI].state(s.clock.Now())
 	s.sessions.mu.Lock()
 	sessions := len(s.sessions.byID)
 	s.sessions.mu.Unlock()
@@ -55,15 +66,19 @@ func (s *Server) showStats(w http.ResponseWriter) {
 func (s *Server) postLock(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		ID      string  `json:"id"`
+		Object  string  `json:"object"`
 		Times   int     `json:"times"`
 		Seconds float64 `json:"seconds"`
 	}
 	err := kit.ReadControl(r, &in)
 	id, ok := longID(in.ID)
+	if o, known := s.store.schema.object(in.Object); in.ID == "" && known {
+		id, ok = o.Name, true
+	}
 	switch {
 	case err != nil:
 	case !ok:
-		err = fmt.Errorf("%q is no record id", in.ID)
+		err = fmt.Errorf("%q is no record id, or %q no object", in.ID, in.Object)
 	case (in.Times > 0) == (in.Seconds > 0):
 		err = errors.New("give either times or seconds")
 	}
@@ -81,10 +96,16 @@ func (s *Server) postLock(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) postDailyLimit(w http.ResponseWriter, r *http.Request) {
 	in := struct {
-		Limit int  `json:"limit"`
-		Used  *int `json:"used"`
-	}{}
-	if err := kit.ReadControl(r, &in); err != nil {
+		Name  string `json:"name"`
+		Limit int    `json:"limit"`
+		Used  *int   `json:"used"`
+	}{Name: allocAPI}
+	err := kit.ReadControl(r, &in)
+	q, ok := s.allocations[in.Name]
+	if err == nil && !ok {
+		err = fmt.Errorf("there is no allocation %q: GET /services/data/v67.0/limits names them", in.Name)
+	}
+	if err != nil {
 		kit.RefuseControl(w, http.StatusBadRequest, err)
 		return
 	}
@@ -92,8 +113,8 @@ func (s *Server) postDailyLimit(w http.ResponseWriter, r *http.Request) {
 	if in.Used != nil {
 		used = *in.Used
 	}
-	s.quota.set(in.Limit, used)
-	used, limit, _ := s.quota.state()
+	q.set(in.Limit, used)
+	used, limit, _ := q.state(s.clock.Now())
 	kit.AnswerControl(w, http.StatusOK, map[string]int{"limit": limit, "used": used})
 }
 

@@ -14,6 +14,30 @@ import (
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
 )
 
+// numberOf reads a number as the demo organisation and the API write them.
+func numberOf(t *testing.T, v any) float64 {
+	t.Helper()
+	switch n := v.(type) {
+	case float64:
+		return n
+	case int:
+		return float64(n)
+	case int64:
+		return float64(n)
+	case json.Number: // the demo organisation writes some amounts as spreadsheets do
+		x, err := n.Float64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	case nil:
+		return 0
+	default:
+		t.Fatalf("a number of type %T", v)
+		return 0
+	}
+}
+
 // The product's own queries over the demo organisation give what plain loops
 // over the records that were loaded give.
 func TestTheProductsQueriesGiveWhatTheLoadedRecordsSay(t *testing.T) {
@@ -33,25 +57,8 @@ func TestTheProductsQueriesGiveWhatTheLoadedRecordsSay(t *testing.T) {
 	})
 	deals := seed["Opportunity"]
 	number := func(v any) float64 {
-		switch n := v.(type) {
-		case float64:
-			return n
-		case int:
-			return float64(n)
-		case int64:
-			return float64(n)
-		case json.Number: // the demo organisation writes some amounts as spreadsheets do
-			x, err := n.Float64()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return x
-		case nil:
-			return 0
-		default:
-			t.Fatalf("a number of type %T", v)
-			return 0
-		}
+		t.Helper()
+		return numberOf(t, v)
 	}
 	closed := func(d map[string]any) bool {
 		return slices.Contains([]any{"Closed Won", "8-Closed Lost", "9-Unqualified", "10-Duplicate"}, d["StageName"])

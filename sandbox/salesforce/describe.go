@@ -2,29 +2,23 @@ package salesforce
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/tandem-cosell/tandem/sandbox/salesforce/soql"
 )
 
-// describes are the answers of the describe resources. The schema does not
-// change while the server runs, so a client that knows them gets 304.
-type describes struct {
-	s     *Server
-	since time.Time
-}
-
-func newDescribes(s *Server) *describes {
-	return &describes{s: s, since: s.org.Created.Truncate(time.Second)}
-}
+// describes are the answers of the describe resources. They change with the
+// organisation's setup only, so a client that knows them gets 304.
+type describes struct{ s *Server }
 
 // cached answers 304 when the client has seen the schema already.
 func (d *describes) cached(c *call, rep func() *reply) *reply {
-	if at, err := http.ParseTime(c.header.Get("If-Modified-Since")); err == nil && !at.Before(d.since) {
-		return &reply{status: http.StatusNotModified, header: http.Header{"Last-Modified": {d.since.UTC().Format(http.TimeFormat)}}}
+	since := d.s.ruling.Load().since
+	modified := since.UTC().Format(http.TimeFormat)
+	if at, err := http.ParseTime(c.header.Get("If-Modified-Since")); err == nil && !at.Before(since) {
+		return &reply{status: http.StatusNotModified, header: http.Header{"Last-Modified": {modified}}}
 	}
 	r := rep()
-	r.header.Set("Last-Modified", d.since.UTC().Format(http.TimeFormat))
+	r.header.Set("Last-Modified", modified)
 	return r
 }
 
@@ -32,7 +26,9 @@ func (d *describes) all(c *call) *reply {
 	return d.cached(c, func() *reply {
 		list := make([]map[string]any, 0, len(d.s.store.schema.objects))
 		for _, o := range d.s.store.schema.objects {
-			list = append(list, o.head(c.root()))
+			if _, seen := d.s.object(o.Name, c.userID); seen {
+				list = append(list, d.head(c, o))
+			}
 		}
 		return jsonReply(http.StatusOK, map[string]any{"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": list})
 	})
@@ -40,7 +36,7 @@ func (d *describes) all(c *call) *reply {
 
 func (d *describes) basic(c *call, o *object) *reply {
 	return d.cached(c, func() *reply {
-		return jsonReply(http.StatusOK, map[string]any{"objectDescribe": o.head(c.root()), "recentItems": []any{}})
+		return jsonReply(http.StatusOK, map[string]any{"objectDescribe": d.head(c, o), "recentItems": []any{}})
 	})
 }
 
@@ -49,40 +45,48 @@ func (d *describes) one(c *call, o *object) *reply {
 		d.s.store.mu.RLock()
 		infos := d.recordTypes(c, o)
 		d.s.store.mu.RUnlock()
-		return jsonReply(http.StatusOK, o.describe(c.root(), infos))
+		return jsonReply(http.StatusOK, d.describe(c, o, infos))
 	})
 }
 
 // head is an object's entry in the list of all objects.
-func (o *object) head(root string) map[string]any {
-	base := root + "/sobjects/" + o.Name
+func (d *describes) head(c *call, o *object) map[string]any {
+	base := c.root() + "/sobjects/" + o.Name
+	a := d.s.ruling.Load().accessTo(c.userID, o)
+	writes := !o.readonly && (a == nil || a.level == accessEdit)
 	return map[string]any{
 		"activateable": false, "associateEntityType": nil, "associateParentEntity": nil,
-		"createable": !o.readonly, "custom": o.custom, "customSetting": false, "deepCloneable": false,
-		"deletable": !o.readonly && !o.noDelete, "deprecatedAndHidden": false, "feedEnabled": false,
+		"createable": writes, "custom": o.custom, "customSetting": false, "deepCloneable": false,
+		"deletable": writes && !o.noDelete, "deprecatedAndHidden": false, "feedEnabled": false,
 		"hasSubtypes": false, "isInterface": false, "isSubtype": false, "keyPrefix": o.prefix,
-		"label": o.Label, "labelPlural": o.plural, "layoutable": !o.readonly, "mergeable": false,
+		"label": o.Label, "labelPlural": o.plural, "layoutable": !o.readonly, "mergeable": mergeable[o.Name],
 		"mruEnabled": false, "name": o.Name, "queryable": true, "replicateable": true, "retrieveable": true,
-		"searchable": !o.readonly, "triggerable": !o.readonly, "undeletable": !o.readonly && !o.noDelete,
-		"updateable": !o.readonly && !o.noUpdate,
+		"searchable": !o.readonly, "triggerable": !o.readonly, "undeletable": writes && !o.noDelete,
+		"updateable": writes && !o.noUpdate,
 		"urls": map[string]string{
 			"sobject": base, "describe": base + "/describe", "rowTemplate": base + "/{ID}",
 		},
 	}
 }
 
-func (o *object) describe(root string, recordTypes []map[string]any) map[string]any {
-	out := o.head(root)
-	fields := make([]map[string]any, len(o.fields))
-	for i, f := range o.fields {
-		fields[i] = f.describe(o)
+func (d *describes) describe(c *call, o *object, recordTypes []map[string]any) map[string]any {
+	out, r := d.head(c, o), d.s.ruling.Load()
+	fields := []map[string]any{}
+	for _, f := range o.fields {
+		if a := r.accessTo(c.userID, o); a.sees(f) {
+			fields = append(fields, f.describe(o, r, a))
+		}
 	}
-	children := make([]map[string]any, len(o.Children))
-	for i, ch := range o.Children {
-		children[i] = map[string]any{
+	children := []map[string]any{}
+	for _, ch := range o.Children {
+		child, seen := d.s.object(ch.Object, c.userID)
+		if !seen || !r.accessTo(c.userID, child).sees(child.field(ch.Field)) {
+			continue
+		}
+		children = append(children, map[string]any{
 			"cascadeDelete": ch.Object != "Case", "childSObject": ch.Object, "deprecatedAndHidden": false, "field": ch.Field,
 			"junctionIdListNames": []string{}, "junctionReferenceTo": []string{}, "relationshipName": ch.Relationship, "restrictedDelete": false,
-		}
+		})
 	}
 	out["fields"], out["childRelationships"] = fields, children
 	out["recordTypeInfos"] = recordTypes
@@ -103,7 +107,7 @@ func (d *describes) recordTypes(c *call, o *object) []map[string]any {
 	out := []map[string]any{info("012000000000000AAA", "Master", "Master", true)}
 	types := d.s.store.table("RecordType")
 	at := func(row soql.Row, name string) string { s, _ := row[types.obj.FieldIndex(name)].(string); return s }
-	for _, row := range types.rows {
+	for row := range types.each {
 		if !types.deleted(row) && at(row, "SobjectType") == o.Name {
 			out = append(out, info(types.rowID(row), at(row, "Name"), at(row, "DeveloperName"), false))
 		}
@@ -117,7 +121,7 @@ var soapTypes = map[soql.Type]string{
 	soql.TypeDate: "xsd:date", soql.TypeDateTime: "xsd:dateTime", soql.TypeBase64: "xsd:base64Binary",
 }
 
-func (f *field) describe(o *object) map[string]any {
+func (f *field) describe(o *object, r *ruling, a *objectAccess) map[string]any {
 	soap := soapTypes[f.typ]
 	if soap == "" {
 		soap = "xsd:string"
@@ -128,10 +132,11 @@ func (f *field) describe(o *object) map[string]any {
 	}
 	isLong := f.long()
 	picks := []map[string]any{}
-	for _, v := range f.values {
+	for _, v := range r.choices(f) {
 		picks = append(picks, map[string]any{"active": true, "defaultValue": f.deflt == any(v), "label": v, "validFor": nil, "value": v})
 	}
-	createable := !f.readonly && !o.readonly
+	createable := !f.readonly && !o.readonly && a.writes(f)
+	unique := f.unique || r.unique(f)
 	var relationship any
 	if f.rel != "" {
 		relationship = f.rel
@@ -164,13 +169,13 @@ func (f *field) describe(o *object) map[string]any {
 		"dependentPicklist": false, "deprecatedAndHidden": false, "digits": digits, "displayLocationInDecimal": false, "encrypted": false,
 		"externalId": f.external, "extraTypeInfo": extra, "filterable": !isLong, "filteredLookupInfo": nil, "formulaTreatNullNumberAsZero": false,
 		"groupable":       !isLong && f.typ != soql.TypeDateTime && f.digits == 0 || f.typ == soql.TypeInt,
-		"highScaleNumber": false, "htmlFormatted": false, "idLookup": f.typ == soql.TypeID || f.external || f.unique,
+		"highScaleNumber": false, "htmlFormatted": false, "idLookup": f.typ == soql.TypeID || f.external || unique,
 		"inlineHelpText": nil, "label": f.label, "length": f.length, "mask": nil, "maskType": nil, "name": f.name,
-		"nameField": f.nameField, "namePointing": len(f.refs) > 1, "nillable": !f.required && !f.audit && f.typ != soql.TypeBoolean && f.name != "OwnerId",
+		"nameField": f.nameField, "namePointing": len(f.refs) > 1, "nillable": !f.required && !r.required(f) && !f.audit && f.typ != soql.TypeBoolean && f.name != "OwnerId",
 		"permissionable": f.custom || !f.required && !f.readonly, "picklistValues": picks, "polymorphicForeignKey": len(f.refs) > 1,
 		"precision": precision, "queryByDistance": false, "referenceTargetField": nil, "referenceTo": refs, "relationshipName": relationship,
-		"relationshipOrder": nil, "restrictedDelete": false, "restrictedPicklist": f.restricted, "scale": scale,
+		"relationshipOrder": nil, "restrictedDelete": false, "restrictedPicklist": r.restricted(f), "scale": scale,
 		"searchPrefilterable": false, "soapType": soap, "sortable": !isLong && f.typ != soql.TypeMultiPicklist, "type": typ,
-		"unique": f.unique, "updateable": createable && !f.noUpdate && !o.noUpdate, "writeRequiresMasterRead": false,
+		"unique": unique, "updateable": createable && !f.noUpdate && !o.noUpdate, "writeRequiresMasterRead": false,
 	}
 }

@@ -30,8 +30,9 @@ type call struct {
 	query   url.Values // parsed
 	header  http.Header
 	body    []byte
-	base    string // the instance's own address, http://host:port
-	version string // 67.0, once known
+	upload  io.Reader // instead of body: the data of a bulk job, read as it comes
+	base    string    // the instance's own address, http://host:port
+	version string    // 67.0, once known
 	userID  string
 	tx      *tx             // the composite's transaction; nil for a call of its own
 	ctx     context.Context // the request's
@@ -42,6 +43,14 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	stream *stream // instead of body
+}
+
+// stream is a body that is written as it is made. size is -1 where it is not
+// known beforehand.
+type stream struct {
+	size  int64
+	write func(io.Writer) error
 }
 
 func jsonReply(status int, v any) *reply {
@@ -115,6 +124,9 @@ func (s *Server) answer(c *call, kind kit.FaultKind) *reply {
 		return errorReply(refuse("SERVER_UNAVAILABLE", "The server is temporarily unavailable to service your request").with(http.StatusServiceUnavailable))
 	case kit.FaultReset:
 		return nil
+	case kit.FaultSession:
+		s.sessions.revoke(bearer(c.header))
+		return s.serve(c) // which finds no session, where one is needed
 	default:
 		return s.serve(c)
 	}
@@ -128,6 +140,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, rep *reply, kind k
 	for k, v := range rep.header {
 		w.Header()[k] = v
 	}
+	if rep.stream != nil {
+		s.sendStream(w, r, rep, kind)
+		return
+	}
 	if kind == kit.FaultTruncate {
 		kit.TruncateReply(w, rep.status, rep.body)
 		return
@@ -140,6 +156,44 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, rep *reply, kind k
 	}
 }
 
+// sendStream writes a body as it is made. One that breaks off, for a fault or
+// because it cannot be made, ends the connection: the client has to notice.
+func (s *Server) sendStream(w http.ResponseWriter, r *http.Request, rep *reply, kind kit.FaultKind) {
+	size := rep.stream.size
+	if size >= 0 {
+		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	}
+	w.WriteHeader(rep.status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	var out io.Writer = w
+	if kind == kit.FaultTruncate {
+		out = &cutWriter{to: w, left: max(size/2, 1)}
+	}
+	if err := rep.stream.write(out); err != nil {
+		s.log.Debug("a stream broke off", "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// cutWriter breaks off after some bytes.
+type cutWriter struct {
+	to   io.Writer
+	left int64
+}
+
+var errCut = errors.New("cut off by a fault")
+
+func (c *cutWriter) Write(p []byte) (int, error) {
+	n, err := c.to.Write(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	if err == nil && n < len(p) {
+		err = errCut
+	}
+	return n, err
+}
+
 // readCall takes the request apart; a reply means that it is refused already.
 func (s *Server) readCall(r *http.Request) (*call, *reply) {
 	scheme := "http"
@@ -150,11 +204,14 @@ func (s *Server) readCall(r *http.Request) (*call, *reply) {
 		method: r.Method, path: r.URL.EscapedPath(), query: r.URL.Query(), header: r.Header,
 		base: scheme + "://" + r.Host, ctx: r.Context(),
 	}
+	if isUpload(c) {
+		return s.readUpload(c, r)
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return c, errorReply(refuse("JSON_PARSER_ERROR", "the request's body cannot be read: %v", err))
 	}
-	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+	if len(body) > 0 && strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") { // some clients say so of nothing, too
 		if body, err = gunzip(body); err != nil {
 			return c, errorReply(refuse("JSON_PARSER_ERROR", "the request's body is not gzip: %v", err))
 		}
@@ -199,7 +256,7 @@ func (s *Server) serve(c *call) *reply {
 		return errorReply(refuse("INVALID_SESSION_ID", "Session expired or invalid").with(http.StatusUnauthorized))
 	}
 	c.userID = userID
-	used, limit, ok := s.quota.take(now)
+	used, limit, ok := s.allocations[allocAPI].take(1, now)
 	var rep *reply
 	if ok {
 		rep = s.dispatch(c, segments)
@@ -243,9 +300,15 @@ func buildVersions() []apiVersion {
 }
 
 // before says whether the call speaks a release older than n.
-func (c *call) before(n int) bool {
-	major, err := strconv.Atoi(strings.TrimSuffix(c.version, ".0"))
-	return err == nil && major < n
+func (c *call) before(n int) bool { return c.release() < n }
+
+// release is the call's version as a number: 67.
+func (c *call) release() int {
+	n, err := strconv.Atoi(strings.TrimSuffix(c.version, ".0"))
+	if err != nil { // a version that was looked up in the table has this form
+		return newestVersion
+	}
+	return n
 }
 
 // route takes the version from the path and splits the rest, unescaped.
@@ -325,6 +388,9 @@ func operationOf(method, path string) string {
 	if len(parts) == 0 {
 		return "resources"
 	}
+	if parts[0] == "jobs" {
+		return bulkOperation(method, parts)
+	}
 	verb := map[string]string{http.MethodGet: "retrieve", http.MethodPost: "create", http.MethodPatch: "update", http.MethodDelete: "delete"}[method]
 	switch parts[0] {
 	case "query", "queryAll":
@@ -335,6 +401,9 @@ func operationOf(method, path string) string {
 	case "composite":
 		if len(parts) == 1 {
 			return "composite"
+		}
+		if parts[1] == "graph" {
+			return "graph"
 		}
 		if len(parts) == 4 && method == http.MethodPatch {
 			return "collections.upsert"

@@ -1,9 +1,13 @@
 package salesforce
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -166,6 +170,109 @@ func FuzzReferenceFilling(f *testing.F) {
 		out, refused := r.fill(text)
 		if refused == nil && !strings.Contains(text, "@{") && out != text {
 			t.Fatalf("%q became %q", text, out)
+		}
+	})
+}
+
+// FuzzIngest works whatever comes as the data of a job: each of its rows has one
+// result, the results can be read back, and a job that failed changed nothing.
+func FuzzIngest(f *testing.F) {
+	for _, seed := range []string{
+		"Name,Phone\nAcme,1\n", "Id,Name\n001000000000001,x\n", "Name\n\"a\n\"\"b\"\"\"\n#N/A\n", "Parent.Id\n001\n", "Name,,\n,,\n", "\xff\xfe\n\x00\n", "Name\r\nx\r\n", "\"", "User:Owner.Id,Name\nx,y",
+	} {
+		f.Add(seed, "insert")
+		f.Add(seed, "delete")
+	}
+	s, err := New(Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			f.Error(err)
+		}
+	})
+	f.Fuzz(func(t *testing.T, data, operation string) {
+		if !slices.Contains(ingestOperations, operation) || operation == "upsert" {
+			return
+		}
+		j := &bulkJob{Kind: jobIngest, Object: "Account", Operation: operation, LineEnding: "LF", Delimiter: "COMMA", Version: "67.0", CreatedBy: s.org.UserID, State: jobInProgress}
+		s.bulk.mu.Lock()
+		if refused := s.bulk.enter(j); refused != nil {
+			t.Fatal(refused)
+		}
+		s.bulk.jobs[j.ID].running = true
+		s.bulk.mu.Unlock()
+		if err := os.WriteFile(s.bulk.path(j, "in"), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := s.bulk.runIngest(j)
+		if _, told := errors.AsType[jobError](err); err != nil && (!told || j.Rows != 0) {
+			t.Fatalf("%q: %v after %d rows", data, err, j.Rows)
+		}
+		results := 0
+		for what, size := range map[string]int64{"good": j.Good, "bad": j.Bad} {
+			if size == 0 {
+				continue
+			}
+			file, err := os.ReadFile(s.bulk.path(j, what))
+			if err != nil || int64(len(file)) != size {
+				t.Fatalf("%q: %d bytes of %s results, %d are told of, %v", data, len(file), what, size, err)
+			}
+			records, err := newRowReader(bytes.NewReader(file), ',').ReadAll()
+			if err != nil {
+				t.Fatalf("%q: the %s results cannot be read: %v", data, what, err)
+			}
+			results += len(records) - 1
+		}
+		if results != j.Rows && j.Rows > 0 {
+			t.Fatalf("%q: %d rows have %d results", data, j.Rows, results)
+		}
+		s.bulk.mu.Lock()
+		s.bulk.forget(j)
+		s.bulk.mu.Unlock()
+	})
+}
+
+// FuzzResultPages cuts whatever texts a query gave at any place: the pages make
+// up the whole.
+func FuzzResultPages(f *testing.F) {
+	f.Add("a", "b\nc", uint8(1), true)
+	f.Add("\"\"", "\r\n", uint8(2), false)
+	f.Add("\r", "\"\n\"", uint8(3), true)
+	f.Fuzz(func(t *testing.T, one, two string, page uint8, crlf bool) {
+		end := "\n"
+		if crlf {
+			end = "\r\n"
+		}
+		var whole []byte
+		var lengths []int64
+		for i := range 7 {
+			line := append(appendCSVRow(nil, []string{one, two, strconv.Itoa(i)}, ','), end...)
+			whole, lengths = append(whole, line...), append(lengths, int64(len(line)))
+		}
+		path := filepath.Join(t.TempDir(), "out.csv")
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		x, err := scanResults(path, end)
+		if err != nil || x.records != 6 || x.size != int64(len(whole)) {
+			t.Fatalf("%d records of 6, %d bytes of %d, %v", x.records, x.size, len(whole), err)
+		}
+		got := append([]byte(nil), whole[:lengths[0]]...)
+		for from, most := 0, int(page%6)+1; from < 6; from += most {
+			cut, err := x.cut(path, end, from, min(from+most, 6))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var part bytes.Buffer
+			if err := cut.write(&part, path); err != nil || int64(part.Len()) != cut.size() {
+				t.Fatalf("%d bytes, want %d: %v", part.Len(), cut.size(), err)
+			}
+			got = append(got, part.Bytes()[lengths[0]:]...)
+		}
+		if !bytes.Equal(got, whole) {
+			t.Fatalf("the pages make up %q, not %q", got, whole)
 		}
 	})
 }

@@ -206,7 +206,7 @@ func (l *loader) judge(t *table, id string, row soql.Row, in values) error {
 		}
 	}
 	for _, i := range in.given {
-		if err := t.obj.fields[i].judgeShape(in.at[i]); err != nil {
+		if err := t.obj.fields[i].judgeShape(in.at[i], l.x.ruling); err != nil {
 			return err
 		}
 	}

@@ -12,10 +12,13 @@ import (
 )
 
 // The journal's kinds: "org" names the organisation and its app, "rows" is
-// what one transaction wrote.
+// what one transaction wrote, "job" is a bulk job as it
+// stands, "setup" is what an administrator made of the organisation.
 const (
-	kindOrg  = "org"
-	kindRows = "rows"
+	kindOrg   = "org"
+	kindRows  = "rows"
+	kindJob   = "job"
+	kindSetup = "setup"
 )
 
 type orgEntry struct {
@@ -26,26 +29,37 @@ type orgEntry struct {
 	Created      time.Time `json:"created"`
 }
 
-// rowEntry is a new row (Fields), a change of one (ID and Fields) or several
-// new rows (Columns and Rows). Fields that are null or false in a new row are
-// left out.
+// rowEntry is a new row (Fields), a change of one (ID and Fields), a row that
+// was erased (ID and Erased) or several new rows (Columns and Rows). Fields that
+// are null or false in a new row are left out. An entry with Job says how far a
+// bulk job came with the transaction.
 type rowEntry struct {
 	Object  string         `json:"o"`
 	ID      string         `json:"i,omitempty"`
 	Fields  map[string]any `json:"f,omitempty"`
 	Columns []string       `json:"c,omitempty"`
 	Rows    [][]any        `json:"r,omitempty"`
+	Erased  time.Time      `json:"x,omitzero"`
+	Job     *bulkProgress  `json:"j,omitempty"`
 }
 
 // rowsPerEntry is how many new rows one journal entry holds at most.
 const rowsPerEntry = 500
 
-// journalChanges writes a transaction as one journal line.
-func (s *Server) journalChanges(done []change) error {
-	if !s.journal.Kept() || len(done) == 0 {
+// journalChanges writes a transaction as one journal line, and with it how far
+// it brought a bulk job, so that a kill loses both or neither.
+func (s *Server) journalChanges(done []change, progress *bulkProgress) error {
+	if !s.journal.Kept() || len(done) == 0 && progress == nil {
 		return nil
 	}
 	dst := []byte{'['}
+	if progress != nil {
+		entry, err := json.Marshal(rowEntry{Job: progress})
+		if err != nil {
+			return err
+		}
+		dst = append(dst, entry...)
+	}
 	for len(done) > 0 {
 		if len(dst) > 1 {
 			dst = append(dst, ',')
@@ -77,6 +91,10 @@ func insertRun(done []change) int {
 
 func appendChange(dst []byte, c change) []byte {
 	o := c.t.obj
+	if c.new == nil {
+		at := c.t.erased[len(c.t.erased)-1].At // all of one transaction have its stamp
+		return append(dst, `{"o":"`+o.Name+`","i":"`+c.t.rowID(c.old)+`","x":"`+at.Format(time.RFC3339Nano)+`"}`...)
+	}
 	dst = append(dst, `{"o":"`...)
 	dst = append(dst, o.Name...)
 	if c.old != nil {
@@ -189,19 +207,35 @@ func (s *Server) replay() (found bool, err error) {
 	err = s.journal.Replay(func(kind string, raw json.RawMessage) error {
 		switch kind {
 		case kindOrg:
+			err := json.Unmarshal(raw, &s.org)
+			if !found {
+				s.ruling.Store(&ruling{since: s.org.Created})
+			}
 			found = true
-			return json.Unmarshal(raw, &s.org)
+			return err
 		case kindRows:
 			var entries []rowEntry
 			if err := json.Unmarshal(raw, &entries); err != nil {
 				return err
 			}
 			for _, e := range entries {
+				if e.Job != nil {
+					s.bulk.advance(*e.Job)
+					continue
+				}
 				if err := s.store.apply(e); err != nil {
 					return err
 				}
 			}
 			return nil
+		case kindJob:
+			return s.bulk.adopt(raw)
+		case kindSetup:
+			var e setupEntry
+			if err := json.Unmarshal(raw, &e); err != nil {
+				return err
+			}
+			return s.restoreSetup(e)
 		default:
 			return fmt.Errorf("unknown kind %q", kind)
 		}
@@ -216,6 +250,17 @@ func (st *store) apply(e rowEntry) error {
 	}
 	if e.ID != "" {
 		slot, ok := t.slots[e.ID]
+		if !e.Erased.IsZero() {
+			if e.Erased.After(st.last) {
+				st.last = e.Erased
+			}
+			if ok {
+				t.erase(slot, e.Erased)
+			} else { // a rewritten journal has the tombstone only
+				t.erased = append(t.erased, tombstone{e.ID, e.Erased})
+			}
+			return nil
+		}
 		if !ok {
 			return fmt.Errorf("%s %s is changed before it is there", e.Object, e.ID)
 		}
@@ -317,7 +362,7 @@ func (t *table) blank() soql.Row {
 func (s *Server) compactIfLong() error {
 	rows := 0
 	for _, t := range s.store.tables {
-		rows += len(t.rows)
+		rows += len(t.slots)
 	}
 	if s.journal.Lines() < 2000+rows/100 {
 		return nil
@@ -327,13 +372,34 @@ func (s *Server) compactIfLong() error {
 			return err
 		}
 		for _, o := range s.store.schema.objects {
-			for rows := range slices.Chunk(s.store.tables[o].rows, rowsPerEntry) {
-				dst := appendRows([]byte{'['}, o, rows)
-				if err := emit(kindRows, json.RawMessage(append(dst, ']'))); err != nil {
-					return err
-				}
+			if err := emitTable(s.store.tables[o], emit); err != nil {
+				return err
 			}
 		}
-		return nil
+		if r := s.ruling.Load(); r.since.After(s.org.Created) {
+			if err := emit(kindSetup, setupEntry{r.setup, r.since}); err != nil {
+				return err
+			}
+		}
+		return s.bulk.emit(emit)
 	})
+}
+
+func emitTable(t *table, emit func(string, any) error) error {
+	live := make([]soql.Row, 0, len(t.slots))
+	for row := range t.each {
+		live = append(live, row)
+	}
+	for rows := range slices.Chunk(live, rowsPerEntry) {
+		dst := appendRows([]byte{'['}, t.obj, rows)
+		if err := emit(kindRows, json.RawMessage(append(dst, ']'))); err != nil {
+			return err
+		}
+	}
+	for _, gone := range t.erased {
+		if err := emit(kindRows, []rowEntry{{Object: t.obj.Name, ID: gone.ID, Erased: gone.At}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

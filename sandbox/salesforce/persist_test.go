@@ -51,6 +51,8 @@ func TestTheStateIsTheSameAfterAKill(t *testing.T) {
 	o.api("POST", "/sobjects/CoSell_Registration__c", `{"Cloud__c":"aws","CoSell_Key__c":"k1","Last_Portal_Modified__c":"2026-09-01T10:00:00Z"}`).want(201, "")
 	o.api("POST", "/sobjects/Task", `{"Subject":"x","WhatId":"`+opp+`","Status":"Completed","CallDurationInSeconds":7}`).want(201, "")
 	o.api("DELETE", "/sobjects/Account/"+o.account("gone"), "").want(204, "")
+	o.control("POST", "bulk", `{"hard_delete":true}`).want(200, "")
+	o.ingest(`{"object":"Account","operation":"hardDelete"}`, "Id\n"+o.account("erased")+"\n")
 	o.load(accounts(600))
 	before := o.dump()
 

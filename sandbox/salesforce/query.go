@@ -103,21 +103,30 @@ func (s *Server) query(c *call, path []string) *reply {
 }
 
 func (s *Server) run(c *call, text string, all bool) (*soql.Result, *apiError) {
-	q, err := soql.Parse(text)
-	if err != nil {
-		return nil, queryRefusal(err)
-	}
-	plan, err := soql.Prepare(q, s.store, soql.Options{
-		Now: s.clock.Now(), FiscalStartMonth: int(s.fiscalStart), Location: time.UTC, AllRows: all, DefaultCurrency: "USD",
-	})
-	if err != nil {
-		return nil, queryRefusal(err)
+	plan, refused := s.prepare(text, all, c.userID, c.release())
+	if refused != nil {
+		return nil, refused
 	}
 	result, err := plan.Run(c.ctx)
 	if err != nil {
 		return nil, queryRefusal(err)
 	}
 	return result, nil
+}
+
+// prepare parses and compiles a query for a user.
+func (s *Server) prepare(text string, all bool, userID string, release int) (*soql.Plan, *apiError) {
+	q, err := soql.Parse(text)
+	if err != nil {
+		return nil, queryRefusal(err)
+	}
+	plan, err := soql.Prepare(q, s.source(userID), soql.Options{
+		Now: s.clock.Now(), FiscalStartMonth: int(s.fiscalStart), Location: time.UTC, AllRows: all, DefaultCurrency: "USD", UserID: userID, Release: release,
+	})
+	if err != nil {
+		return nil, queryRefusal(err)
+	}
+	return plan, nil
 }
 
 func queryRefusal(err error) *apiError {

@@ -29,8 +29,12 @@ func (s *Server) dispatch(c *call, path []string) *reply {
 		return s.sobjects(c, path[1:])
 	case path[0] == "composite" && len(path) == 1:
 		return c.only([]string{http.MethodPost}, func() *reply { return s.composite(c) })
+	case path[0] == "composite" && path[1] == "graph" && len(path) == 2 && c.tx == nil && !c.before(graphSince):
+		return c.only([]string{http.MethodPost}, func() *reply { return s.graph(c) })
 	case path[0] == "composite" && path[1] == "sobjects":
 		return s.collections(c, path[2:])
+	case path[0] == "jobs" && len(path) > 1:
+		return s.bulk.serve(c, path[1], path[2:])
 	default:
 		return errorReply(notFound())
 	}
@@ -49,7 +53,7 @@ func (c *call) only(methods []string, answer func() *reply) *reply {
 
 func resources(root string) map[string]string {
 	out := map[string]string{}
-	for _, name := range []string{"query", "queryAll", "limits", "sobjects", "composite", "recent"} {
+	for _, name := range []string{"query", "queryAll", "limits", "sobjects", "composite", "recent", "jobs/ingest", "jobs/query"} {
 		out[name] = root + "/" + name
 	}
 	return out
@@ -91,23 +95,14 @@ func (s *Server) write(c *call, f func(x *tx) (*reply, *apiError)) *reply {
 
 // limits answers the organisation's allocations.
 func (s *Server) limits() *reply {
-	used, limit, _ := s.quota.state()
 	type allocation struct {
 		Max       int
 		Remaining int
 	}
-	return jsonReply(http.StatusOK, map[string]allocation{
-		"DailyApiRequests":              {limit, max(0, limit-used)},
-		"DailyBulkApiBatches":           {15000, 15000},
-		"DailyBulkV2QueryJobs":          {10000, 10000},
-		"DailyBulkV2QueryFileStorageMB": {976562, 976562},
-		"DailyAsyncApexExecutions":      {250000, 250000},
-		"DailyStreamingApiEvents":       {50000, 50000},
-		"DailyWorkflowEmails":           {1000, 1000},
-		"DataStorageMB":                 {20480, 20480},
-		"FileStorageMB":                 {20480, 20480},
-		"HourlyTimeBasedWorkflow":       {1000, 1000},
-		"SingleEmail":                   {5000, 5000},
-		"MassEmail":                     {5000, 5000},
-	})
+	out := map[string]allocation{}
+	for name, q := range s.allocations {
+		used, limit, _ := q.state(s.clock.Now())
+		out[name] = allocation{limit, max(0, limit-used)}
+	}
+	return jsonReply(http.StatusOK, out)
 }

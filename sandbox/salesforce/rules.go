@@ -18,10 +18,10 @@ func (x *tx) judge(t *table, id string, row soql.Row, in values, creating bool) 
 	o := t.obj
 	var missing []string
 	for i, f := range o.fields {
-		if !f.required || row[i] != nil {
+		if row[i] != nil {
 			continue
 		}
-		if creating || in.has[i] {
+		if f.required && (creating || in.has[i]) || x.ruling.required(f) {
 			missing = append(missing, f.name)
 		}
 	}
@@ -43,7 +43,7 @@ func (x *tx) judge(t *table, id string, row soql.Row, in values, creating bool) 
 			return err
 		}
 	}
-	if err := x.locked(id); err != nil {
+	if err := x.held(o, id); err != nil {
 		return err
 	}
 	for _, i := range in.given {
@@ -58,6 +58,9 @@ func (x *tx) judge(t *table, id string, row soql.Row, in values, creating bool) 
 	if err := x.judgeObject(o, row, creating); err != nil {
 		return err
 	}
+	if err := x.judgeRules(o, row); err != nil {
+		return err
+	}
 	return x.judgeUnique(t, id, row, in)
 }
 
@@ -65,7 +68,7 @@ func (x *tx) judgeUnique(t *table, id string, row soql.Row, in values) *apiError
 	for _, i := range in.given {
 		f := t.obj.fields[i]
 		s, ok := row[i].(string)
-		if !f.unique || !ok {
+		if !f.unique && !x.ruling.unique(f) || !ok {
 			continue
 		}
 		if ids := t.find(f, s, id); len(ids) > 0 {
@@ -77,7 +80,7 @@ func (x *tx) judgeUnique(t *table, id string, row soql.Row, in values) *apiError
 
 // judgeValue checks one given value against its field.
 func (x *tx) judgeValue(f *field, v any) *apiError {
-	if err := f.judgeShape(v); err != nil {
+	if err := f.judgeShape(v, x.ruling); err != nil {
 		return err
 	}
 	if len(f.refs) > 0 {
@@ -88,7 +91,7 @@ func (x *tx) judgeValue(f *field, v any) *apiError {
 }
 
 // judgeShape checks what can be checked without other records.
-func (f *field) judgeShape(v any) *apiError {
+func (f *field) judgeShape(v any, r *ruling) *apiError {
 	switch val := v.(type) {
 	case string:
 		if f.text() && len(val) > f.length && length(val) > f.length {
@@ -96,12 +99,12 @@ func (f *field) judgeShape(v any) *apiError {
 		}
 		switch f.typ {
 		case soql.TypePicklist:
-			if f.restricted && !f.knows(val) {
+			if !r.takes(f, val) {
 				return f.badChoice(val)
 			}
 		case soql.TypeMultiPicklist:
 			for choice := range strings.SplitSeq(val, ";") {
-				if f.restricted && !f.knows(choice) {
+				if !r.takes(f, choice) {
 					return f.badChoice(choice)
 				}
 			}
@@ -120,10 +123,6 @@ func (f *field) judgeShape(v any) *apiError {
 		}
 	}
 	return nil
-}
-
-func (f *field) knows(choice string) bool {
-	return f.valueSet[choice] != nil || f.valueSet[strings.ToLower(choice)] != nil
 }
 
 func (f *field) badChoice(v string) *apiError {
@@ -187,6 +186,15 @@ func (x *tx) locked(id string) *apiError {
 		return nil
 	}
 	return refuse("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records: %s", id)
+}
+
+// held is locked for the record that is written itself: its object may be locked
+// as a whole, and the standing faults lock some.
+func (x *tx) held(o *object, id string) *apiError {
+	if id != "" && (x.s.faults.Record() || x.s.locks.hit(o.Name, x.stamp)) {
+		return refuse("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records: %s", id)
+	}
+	return x.locked(id)
 }
 
 func (x *tx) judgeObject(o *object, row soql.Row, creating bool) *apiError {

@@ -1,14 +1,10 @@
 // Package salesforce answers "how would Salesforce answer that?": a local
 // server with an organisation like GitLab's, real OAuth, the REST API's rows,
-// queries, collections and composite calls, and its rules and refusals. It
-// keeps its state in a journal and survives being killed.
+// queries, collections and composite calls, the Bulk API 2.0's jobs, and its
+// rules and refusals. It keeps its state in a journal and survives being killed.
 //
-// What differs from Salesforce, knowingly: stamps (SystemModstamp and the
-// audit dates) carry milliseconds, and every transaction's stamp is later than
-// the one before; children of a sub-select come in one piece however many they
-// are; query plans and SOSL are not offered; bulk jobs, composite graphs and
-// field permissions are not there yet. A collection with a field that does not
-// exist is refused as a whole, as other type errors are: no source decides it.
+// What differs from Salesforce, knowingly, and what no source decides, stands in
+// the README beside this file.
 package salesforce
 
 import (
@@ -20,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandem-cosell/tandem/sandbox/kit"
@@ -61,13 +58,15 @@ type Server struct {
 	store       *store
 	countries   countryTable
 	describes   *describes
+	ruling      atomic.Pointer[ruling]
 	org         orgEntry
 	jwtKey      *rsa.PublicKey
 	fiscalStart time.Month
 	sessions    *sessions
 	cursors     *cursors
-	quota       *quota
+	allocations map[string]*quota // by the name that the limits resource gives
 	locks       *rowLocks
+	bulk        *bulk
 	control     http.Handler
 }
 
@@ -103,6 +102,8 @@ func New(opt Options) (*Server, error) {
 			return nil, fmt.Errorf("salesforce sandbox: %w", err)
 		}
 	}
+	s.bulk = newBulk(s, opt.StatePath)
+	s.ruling.Store(&ruling{})
 	if s.journal, err = kit.OpenJournal(opt.StatePath); err != nil {
 		return nil, fmt.Errorf("salesforce sandbox: %w", err)
 	}
@@ -111,9 +112,10 @@ func New(opt Options) (*Server, error) {
 	}
 	s.sessions = newSessions(opt.SessionTTL)
 	s.cursors = newCursors()
-	s.quota = newQuota(opt.DailyLimit, s.clock.Now())
-	s.describes = newDescribes(s)
+	s.allocations = newAllocations(opt.DailyLimit, s.clock.Now())
+	s.describes = &describes{s}
 	s.control = s.controlPages()
+	s.bulk.kick()
 	return s, nil
 }
 
@@ -151,6 +153,7 @@ func (s *Server) found() error {
 	s.org.OrgID = makeID("00D", 1)
 	s.org.UserID = makeID("005", 1)
 	s.org.Created = s.clock.Now().UTC().Truncate(time.Second)
+	s.ruling.Store(&ruling{since: s.org.Created})
 	if err := s.journal.Append(kindOrg, s.org); err != nil {
 		return err
 	}
@@ -214,8 +217,9 @@ func (s *Server) Clock() *kit.Clock { return s.clock }
 // Faults gives the troubles that the server injects.
 func (s *Server) Faults() *kit.Faults { return s.faults }
 
-// Close closes the journal. Calls that come later fail to write.
-func (s *Server) Close() error { return s.journal.Close() }
+// Close ends the work on bulk jobs, which the next start goes on with, and
+// closes the journal. Calls that come later fail to write.
+func (s *Server) Close() error { return errors.Join(s.bulk.close(), s.journal.Close()) }
 
 func randomText(n int) string {
 	b := make([]byte, (n+1)/2)

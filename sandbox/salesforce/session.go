@@ -64,7 +64,32 @@ func (s *sessions) expireAll() int {
 	return n
 }
 
-// quota counts the API calls of a day.
+// The allocations that calls are counted against (limits resource).
+const (
+	allocAPI          = "DailyApiRequests"
+	allocBatches      = "DailyBulkApiBatches"
+	allocQueryJobs    = "DailyBulkV2QueryJobs"
+	allocQueryStorage = "DailyBulkV2QueryFileStorageMB"
+)
+
+// newAllocations gives what an organisation of the Enterprise Edition may use
+// in 24 hours (Salesforce Developer Limits and Allocations Quick Reference).
+func newAllocations(apiLimit int, now time.Time) map[string]*quota {
+	if apiLimit <= 0 {
+		apiLimit = 100_000
+	}
+	out := map[string]*quota{}
+	for name, limit := range map[string]int{
+		allocAPI: apiLimit, allocBatches: 15_000, allocQueryJobs: 10_000, allocQueryStorage: 976_562,
+		"DailyAsyncApexExecutions": 250_000, "DailyStreamingApiEvents": 50_000, "DailyWorkflowEmails": 1000,
+		"DataStorageMB": 20_480, "FileStorageMB": 20_480, "HourlyTimeBasedWorkflow": 1000, "SingleEmail": 5000, "MassEmail": 5000,
+	} {
+		out[name] = &quota{limit: limit, since: now}
+	}
+	return out
+}
+
+// quota counts what is used of one allocation in a day.
 type quota struct {
 	mu    sync.Mutex
 	limit int
@@ -73,35 +98,35 @@ type quota struct {
 	since time.Time
 }
 
-func newQuota(limit int, now time.Time) *quota {
-	if limit <= 0 {
-		limit = 100_000
-	}
-	return &quota{limit: limit, since: now}
-}
-
-// take counts one call; ok is false when the day's calls are used up.
-func (q *quota) take(now time.Time) (used, limit int, ok bool) {
+// take counts n; ok is false, and nothing is counted, when they are more than
+// the day has left.
+func (q *quota) take(n int, now time.Time) (used, limit int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if now.Sub(q.since) >= 24*time.Hour {
-		q.used, q.since = 0, now
-	}
-	if q.used >= q.limit {
+	q.turn(now)
+	if q.used+n > q.limit {
 		return q.used, q.limit, false
 	}
-	q.used++
-	q.total++
+	q.used += n
+	q.total += n
 	return q.used, q.limit, true
 }
 
-func (q *quota) state() (used, limit, total int) {
+// turn begins a new day when the old one is over.
+func (q *quota) turn(now time.Time) {
+	if now.Sub(q.since) >= 24*time.Hour {
+		q.used, q.since = 0, now
+	}
+}
+
+func (q *quota) state(now time.Time) (used, limit, total int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.turn(now)
 	return q.used, q.limit, q.total
 }
 
-// set changes the limit and, if used is not negative, the calls used today.
+// set changes the limit and, if used is not negative, what is used today.
 func (q *quota) set(limit, used int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -34,7 +34,7 @@ func (s *Server) sobjects(c *call, path []string) *reply {
 	if len(path) == 0 {
 		return c.get(func() *reply { return s.describes.all(c) })
 	}
-	o, ok := s.store.schema.object(path[0])
+	o, ok := s.object(path[0], c.userID)
 	if !ok {
 		return errorReply(notFound())
 	}
@@ -169,25 +169,29 @@ func (s *Server) liveRow(o *object, text string) (soql.Row, *apiError) {
 }
 
 func (s *Server) showRow(c *call, o *object, row soql.Row) *reply {
-	positions, err := o.pick(c.query.Get("fields"))
+	positions, err := s.pick(c, o, c.query.Get("fields"))
 	if err != nil {
 		return errorReply(err)
 	}
 	return rawReply(http.StatusOK, o.appendRow(nil, row, positions, c.version))
 }
 
-// pick gives the positions of the named fields; all of them for no names.
-func (o *object) pick(names string) ([]int, *apiError) {
+// pick gives the positions of the named fields; all that the user sees for no
+// names.
+func (s *Server) pick(c *call, o *object, names string) ([]int, *apiError) {
+	a := s.ruling.Load().accessTo(c.userID, o)
 	var out []int
 	if names == "" {
-		for i := range o.fields {
-			out = append(out, i)
+		for i, f := range o.fields {
+			if a.sees(f) {
+				out = append(out, i)
+			}
 		}
 		return out, nil
 	}
 	for name := range strings.SplitSeq(names, ",") {
 		i := o.FieldIndex(strings.TrimSpace(name))
-		if i < 0 {
+		if i < 0 || !a.sees(o.fields[i]) {
 			return nil, noSuchColumn(o, strings.TrimSpace(name))
 		}
 		if !slices.Contains(out, i) {
@@ -227,6 +231,7 @@ type input struct {
 // external ids: {"Account": {"Key__c": "k"}}.
 func (x *tx) readValues(o *object, members []member) (input, *apiError) {
 	in := input{values: newValues(o)}
+	a := x.ruling.accessTo(x.user, o)
 	for _, m := range members {
 		switch {
 		case m.name == "attributes":
@@ -241,9 +246,9 @@ func (x *tx) readValues(o *object, members []member) (input, *apiError) {
 			continue
 		}
 		f := o.field(m.name)
-		if f == nil {
+		if f == nil || !a.sees(f) {
 			rel := o.byRel[strings.ToLower(m.name)]
-			if rel == nil {
+			if rel == nil || !a.sees(rel) {
 				return in, noSuchColumn(o, m.name)
 			}
 			id, err := x.parentByKey(rel, m)
@@ -257,21 +262,28 @@ func (x *tx) readValues(o *object, members []member) (input, *apiError) {
 		if err != nil {
 			return in, err
 		}
-		if s, ok := v.(string); ok {
-			if len(f.refs) > 0 {
-				if id, ok := longID(s); ok {
-					v = id
-				}
-			}
-			if f.typ == soql.TypePicklist {
-				if known := f.valueSet[strings.ToLower(s)]; known != nil {
-					v = known
-				}
-			}
-		}
-		in.values.put(f.index, v)
+		in.values.put(f.index, f.settle(v))
 	}
 	return in, nil
+}
+
+// settle gives ids their long form and picklist values their own spelling.
+func (f *field) settle(v any) any {
+	s, ok := v.(string)
+	if !ok {
+		return v
+	}
+	if len(f.refs) > 0 {
+		if id, ok := longID(s); ok {
+			return id
+		}
+	}
+	if f.typ == soql.TypePicklist {
+		if known := f.valueSet[strings.ToLower(s)]; known != nil {
+			return known
+		}
+	}
+	return v
 }
 
 func attributesType(raw []byte) string {
@@ -306,42 +318,56 @@ func (x *tx) parentByKey(f *field, m member) (any, *apiError) {
 		if key.name == "attributes" {
 			continue
 		}
-		for _, name := range f.refs {
-			if kind != "" && !strings.EqualFold(kind, name) {
-				continue
-			}
-			o := x.st.schema.byName[name]
-			ext := o.field(key.name)
-			if ext == nil || !ext.external && ext.index != o.id {
-				continue
-			}
-			v, err := ext.fromJSON(key)
-			if err != nil {
-				return nil, err
-			}
-			text, _ := v.(string)
-			if ext.index == o.id {
-				return text, nil
-			}
-			ids := x.st.tables[o].find(ext, text, "")
-			switch len(ids) {
-			case 0:
-				return nil, refuse("INVALID_FIELD", "Foreign key external ID: %s not found for field %s in entity %s", text, ext.name, o.Name)
-			case 1:
-				return ids[0], nil
-			default:
-				return nil, refuse("DUPLICATE_EXTERNAL_ID", "Foreign key external ID: %s matched several records", text)
-			}
+		o, ext := x.st.keyOf(f, kind, key.name)
+		if ext == nil {
+			continue
 		}
+		v, err := ext.fromJSON(key)
+		if err != nil {
+			return nil, err
+		}
+		text, _ := v.(string)
+		return x.parentID(o, ext, text)
 	}
 	return nil, refuse("INVALID_FIELD", "%s does not name its record by an external ID field", m.name)
 }
 
+// keyOf finds, among the objects that the reference may point to, the one with
+// an external id (or the id) of that name; kind limits it to one object.
+func (st *store) keyOf(f *field, kind, name string) (*object, *field) {
+	for _, target := range f.refs {
+		if kind != "" && !strings.EqualFold(kind, target) {
+			continue
+		}
+		o := st.schema.byName[target]
+		if ext := o.field(name); ext != nil && (ext.external || ext.index == o.id) {
+			return o, ext
+		}
+	}
+	return nil, nil
+}
+
+// parentID finds the record that an external id (or an id) names.
+func (x *tx) parentID(o *object, ext *field, text string) (any, *apiError) {
+	if ext.index == o.id {
+		return text, nil
+	}
+	ids := x.st.tables[o].find(ext, text, "")
+	switch len(ids) {
+	case 0:
+		return nil, refuse("INVALID_FIELD", "Foreign key external ID: %s not found for field %s in entity %s", text, ext.name, o.Name)
+	case 1:
+		return ids[0], nil
+	default:
+		return nil, refuse("DUPLICATE_EXTERNAL_ID", "Foreign key external ID: %s matched several records", text)
+	}
+}
+
 // byExternalID answers /sobjects/X/{field}/{value}.
 func (s *Server) byExternalID(c *call, o *object, name, value string) *reply {
-	f := o.field(name)
-	if f == nil || !f.external && f.index != o.id {
-		return errorReply(refuse("NOT_FOUND", "Provided external ID field does not exist or is not accessible: %s", name).with(http.StatusNotFound))
+	f, err := s.keyField(c, o, name)
+	if err != nil {
+		return errorReply(err)
 	}
 	switch c.method {
 	case http.MethodGet, http.MethodDelete:
@@ -358,6 +384,15 @@ func (s *Server) byExternalID(c *call, o *object, name, value string) *reply {
 		return errorReply(err)
 	}
 	return s.write(c, func(x *tx) (*reply, *apiError) { return x.upsertRow(c, o, f, value, members) })
+}
+
+// keyField gives the external id field (or the id) of that name.
+func (s *Server) keyField(c *call, o *object, name string) (*field, *apiError) {
+	f := o.field(name)
+	if f == nil || !f.external && f.index != o.id || !s.ruling.Load().accessTo(c.userID, o).sees(f) {
+		return nil, refuse("NOT_FOUND", "Provided external ID field does not exist or is not accessible: %s", name).with(http.StatusNotFound)
+	}
+	return f, nil
 }
 
 // keyed gives the live records that the external id (or the id) names.
@@ -452,43 +487,6 @@ func (x *tx) upsertRow(c *call, o *object, f *field, value string, members []mem
 	rep := jsonReply(http.StatusCreated, upserted(id, true))
 	rep.header.Set("Location", c.root()+"/sobjects/"+o.Name+"/"+id)
 	return rep, nil
-}
-
-// replication answers /sobjects/X/updated and /deleted: what changed between
-// start and end, to the minute as Salesforce does.
-func (s *Server) replication(c *call, o *object, what string) *reply {
-	start, ok1 := parseMoment(strings.ReplaceAll(c.query.Get("start"), " ", "+"))
-	end, ok2 := parseMoment(strings.ReplaceAll(c.query.Get("end"), " ", "+"))
-	now := s.clock.Now()
-	switch {
-	case !ok1 || !ok2:
-		return errorReply(refuse("MALFORMED_QUERY", "start and end must be ISO 8601 date times"))
-	case !end.After(start):
-		return errorReply(refuse("INVALID_REPLICATION_DATE", "end date must be later than start date"))
-	case what == "updated" && now.Sub(start) > 30*24*time.Hour, what == "deleted" && now.Sub(start) > 15*24*time.Hour:
-		return errorReply(refuse("INVALID_REPLICATION_DATE", "startDate before org creation or out of range"))
-	}
-	start, end = start.Truncate(time.Minute), end.Truncate(time.Minute)
-	return s.read(c, func() *reply {
-		ids, deleted := []string{}, []map[string]any{}
-		t := s.store.tables[o]
-		for _, row := range t.rows {
-			at, _ := row[o.stamp].(time.Time)
-			if at.Before(start) || !at.Before(end) || t.deleted(row) != (what == "deleted") {
-				continue
-			}
-			ids = append(ids, t.rowID(row))
-			deleted = append(deleted, map[string]any{"id": t.rowID(row), "deletedDate": at.Format("2006-01-02T15:04:05.000+0000")})
-		}
-		covered := end.Format("2006-01-02T15:04:05.000+0000")
-		if what == "updated" {
-			return jsonReply(http.StatusOK, map[string]any{"ids": ids, "latestDateCovered": covered})
-		}
-		return jsonReply(http.StatusOK, map[string]any{
-			"deletedRecords": deleted, "latestDateCovered": covered,
-			"earliestDateAvailable": s.org.Created.Format("2006-01-02T15:04:05.000+0000"),
-		})
-	})
 }
 
 // unmodified refuses a row that was changed after the second that the header

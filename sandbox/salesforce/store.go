@@ -19,15 +19,24 @@ type store struct {
 	last   time.Time      // the newest stamp given out
 }
 
-// table holds one object's records, the deleted ones too.
+// table holds one object's records, those in the recycle bin too. The slot of
+// an erased record stays empty (a nil Row).
 type table struct {
 	obj    *object
 	rows   []soql.Row
 	slots  map[string]int32
 	live   int
+	erased []tombstone
 	nextID uint64
 	autoNo uint64
 	index  map[int]map[string][]int32 // field position to key to slots
+}
+
+// tombstone is what stays of a record that was erased: replication still tells
+// of it.
+type tombstone struct {
+	ID string    `json:"id"`
+	At time.Time `json:"at"`
 }
 
 func newStore(s *schema) *store {
@@ -67,11 +76,20 @@ func (st *store) Scan(name string, all bool, yield func(soql.Row) bool) {
 	if t == nil {
 		return
 	}
-	for _, row := range t.rows {
+	for row := range t.each {
 		if !all && t.deleted(row) {
 			continue
 		}
 		if !yield(row) {
+			return
+		}
+	}
+}
+
+// each yields the records that are there, those in the recycle bin too.
+func (t *table) each(yield func(soql.Row) bool) {
+	for _, row := range t.rows {
+		if row != nil && !yield(row) {
 			return
 		}
 	}
@@ -191,6 +209,33 @@ func (t *table) drop(slot int32) {
 	}
 	delete(t.slots, t.rowID(row))
 	t.rows = t.rows[:slot]
+}
+
+// erase takes a record out for good; restore takes that back.
+func (t *table) erase(slot int32, at time.Time) {
+	row := t.rows[slot]
+	for i, idx := range t.index {
+		t.leave(idx, i, row, slot)
+	}
+	if !t.deleted(row) {
+		t.live--
+	}
+	id := t.rowID(row)
+	delete(t.slots, id)
+	t.rows[slot] = nil
+	t.erased = append(t.erased, tombstone{id, at})
+}
+
+func (t *table) restore(slot int32, row soql.Row) {
+	for i, idx := range t.index {
+		t.enter(idx, i, row, slot)
+	}
+	if !t.deleted(row) {
+		t.live++
+	}
+	t.slots[t.rowID(row)] = slot
+	t.rows[slot] = row
+	t.erased = t.erased[:len(t.erased)-1]
 }
 
 func (t *table) enter(idx map[string][]int32, i int, row soql.Row, slot int32) {

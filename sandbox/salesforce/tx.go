@@ -17,9 +17,15 @@ type tx struct {
 	now   any // stamp, boxed
 	user  string
 	done  []change
+
+	ruling     *ruling // what holds while the transaction runs
+	conditions map[string]func(soql.Row) bool
+
+	progress *bulkProgress // how far the transaction brings a bulk job
 }
 
-// change is one version of a row replaced by another (old is nil: an insert).
+// change is one version of a row replaced by another (old is nil: an insert;
+// new is nil: erased).
 type change struct {
 	t    *table
 	slot int32
@@ -30,7 +36,7 @@ type change struct {
 // begin locks the store for writing; commit or rollback must follow.
 func (s *Server) begin(user string) *tx {
 	s.store.mu.Lock()
-	x := &tx{s: s, st: s.store, user: user}
+	x := &tx{s: s, st: s.store, user: user, ruling: s.ruling.Load()}
 	x.stamp = s.store.nextStamp(s.clock.Now())
 	x.now = x.stamp
 	return x
@@ -40,7 +46,7 @@ func (s *Server) begin(user string) *tx {
 // journal cannot be written nothing has happened.
 func (x *tx) commit() error {
 	defer x.st.mu.Unlock()
-	if err := x.s.journalChanges(x.done); err != nil {
+	if err := x.s.journalChanges(x.done, x.progress); err != nil {
 		x.rollbackTo(0)
 		return err
 	}
@@ -58,9 +64,12 @@ func (x *tx) mark() int { return len(x.done) }
 func (x *tx) rollbackTo(mark int) {
 	for i := len(x.done) - 1; i >= mark; i-- {
 		c := x.done[i]
-		if c.old == nil {
+		switch {
+		case c.old == nil:
 			c.t.drop(c.slot)
-		} else {
+		case c.new == nil:
+			c.t.restore(c.slot, c.old)
+		default:
 			c.t.replace(c.slot, c.old)
 		}
 	}
@@ -127,10 +136,8 @@ func (x *tx) insertRow(o *object, in values) (string, *apiError) {
 	if o.readonly {
 		return "", refuse("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type %s does not support create", o.Name)
 	}
-	for _, i := range in.given {
-		if f := o.fields[i]; f.readonly {
-			return "", refuse("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: %s. Please check the security settings of this field and verify that it is read/write for your profile or permission set.", f.name).on(f.name)
-		}
+	if err := x.mayWrite(o, in, func(f *field) bool { return f.readonly }); err != nil {
+		return "", err
 	}
 	t := x.st.tables[o]
 	row := make(soql.Row, len(o.fields))
@@ -178,10 +185,8 @@ func (x *tx) updateRow(o *object, id string, in values) *apiError {
 	if o.readonly || o.noUpdate {
 		return refuse("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type %s does not support update", o.Name)
 	}
-	for _, i := range in.given {
-		if f := o.fields[i]; f.readonly || f.noUpdate {
-			return refuse("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: %s. Please check the security settings of this field and verify that it is read/write for your profile or permission set.", f.name).on(f.name)
-		}
+	if err := x.mayWrite(o, in, func(f *field) bool { return f.readonly || f.noUpdate }); err != nil {
+		return err
 	}
 	old := t.rows[slot]
 	row := slices.Clone(old)
@@ -198,6 +203,21 @@ func (x *tx) updateRow(o *object, id string, in values) *apiError {
 	return nil
 }
 
+// mayWrite refuses an object or fields that the system keeps or that the user
+// may not write.
+func (x *tx) mayWrite(o *object, in values, kept func(*field) bool) *apiError {
+	a := x.ruling.accessTo(x.user, o)
+	if a != nil && a.level != accessEdit {
+		return refuse("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+	}
+	for _, i := range in.given {
+		if f := o.fields[i]; kept(f) || !a.writes(f) {
+			return refuse("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: %s. Please check the security settings of this field and verify that it is read/write for your profile or permission set.", f.name).on(f.name)
+		}
+	}
+	return nil
+}
+
 // remove puts a record, and those that hang on it, into the recycle bin.
 func (x *tx) remove(o *object, id string) *apiError {
 	mark := x.mark()
@@ -205,16 +225,31 @@ func (x *tx) remove(o *object, id string) *apiError {
 	if err != nil {
 		return err
 	}
-	if o.readonly || o.noDelete {
+	if a := x.ruling.accessTo(x.user, o); o.readonly || o.noDelete || a != nil && a.level != accessEdit {
 		return refuse("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 	}
-	if err := x.locked(id); err != nil {
+	if err := x.held(o, id); err != nil {
 		return err
 	}
 	x.bin(t, slot)
 	if err := x.removeChildren(o, id); err != nil {
 		x.rollbackTo(mark)
 		return err
+	}
+	return nil
+}
+
+// erase removes a record, and those that hang on it, past the recycle bin.
+func (x *tx) erase(o *object, id string) *apiError {
+	mark := x.mark()
+	if err := x.remove(o, id); err != nil {
+		return err
+	}
+	for _, c := range x.done[mark:] {
+		if c.new != nil && c.t.deleted(c.new) {
+			c.t.erase(c.slot, x.stamp)
+			x.done = append(x.done, change{t: c.t, slot: c.slot, old: c.new})
+		}
 	}
 	return nil
 }

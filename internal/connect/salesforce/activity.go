@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
 )
 
 var taskSources = append([]source{
@@ -62,8 +63,8 @@ func activitySourcesOf(o activity.Object) []source {
 }
 
 // remoteActivity reads a Task or Event.
-func remoteActivity(o activity.Object) func(plan, Record) (activity.Remote, error) {
-	return func(p plan, r Record) (activity.Remote, error) {
+func remoteActivity(o activity.Object) func(plan, values) (activity.Remote, error) {
+	return func(p plan, r values) (activity.Remote, error) {
 		out := activity.Remote{
 			Object: o, CRMID: r.ID("Id"), Key: p.text(r, "activity.key"), WhatCRMID: p.id(r, "activity.what"), Deleted: r.Bool("IsDeleted"),
 			Hidden: p.flag(r, "activity.private") || p.flag(r, "activity.child"), Done: o == activity.ObjectEvent || p.flag(r, "activity.closed"),
@@ -129,7 +130,7 @@ func (c *CRM) ChangedActivities(ctx context.Context, o activity.Object, since ti
 	if since.IsZero() {
 		since = time.Unix(0, 0)
 	}
-	return changed(ctx, c.client, string(o), activitySourcesOf(o), since, remoteActivity(o))
+	return changed(ctx, c.client, string(o), activitySourcesOf(o), connection.Read{Since: since}, remoteActivity(o))
 }
 
 // ActivitiesOf gives the Tasks or Events of opportunities.
@@ -240,7 +241,7 @@ func (c *CRM) writeRecords(ctx context.Context, o *Object, writes []activity.Wri
 			f[activityKey] = w.Key
 			made, rows = append(made, i), append(rows, f)
 		}
-		if r := problem.RemoteOf(out[i].Err); r != nil && r.Operation == tokenOp {
+		if ofConnection(out[i].Err) {
 			return out[i].Err // the sign-in was refused, not this record
 		}
 		if ctx.Err() != nil {
@@ -251,7 +252,7 @@ func (c *CRM) writeRecords(ctx context.Context, o *Object, writes []activity.Wri
 		return nil
 	}
 	results, err := c.client.UpsertCollection(ctx, o.Name, activityKey, rows)
-	if err != nil { // of the whole call: no row was refused
+	if len(results) != len(rows) || ofConnection(err) {
 		return err
 	}
 	for k, i := range made {

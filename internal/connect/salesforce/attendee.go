@@ -164,7 +164,7 @@ func (c *CRM) writeRelations(ctx context.Context, writes []activity.Write, place
 		return nil
 	}
 	results, err := c.client.CreateCollection(ctx, relationObject, rows)
-	if err != nil {
+	if len(results) != len(rows) || ofConnection(err) {
 		return err
 	}
 	for k, r := range results {

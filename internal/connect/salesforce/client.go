@@ -1,6 +1,7 @@
 // Package salesforce answers "what does the system of record say, and how do we
 // write to it without doing a thing twice": a thin client of the Salesforce
-// REST API (sign-in, SOQL, rows, collections, composite, describe, limits).
+// REST API (sign-in, SOQL, rows, collections, composite, describe, limits) and of
+// queries by Bulk API 2.0.
 //
 // It is our own because the Go clients that can be had break on any API version
 // but one, lose error types and know no context

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,17 +35,13 @@ func NewCRM(c *Client, defaultCurrency string) *CRM {
 	return &CRM{client: c, defaultCurrency: defaultCurrency}
 }
 
-// since adds the high-water condition and the order.
-func since(soql string, t time.Time) string {
-	if !t.IsZero() {
-		soql += " WHERE SystemModstamp >= " + t.UTC().Format("2006-01-02T15:04:05.000Z")
-	}
-	return soql + " ORDER BY SystemModstamp, Id"
-}
+// Codes by which Salesforce says that an object or a statement cannot be read in
+// bulk, or that the organisation may not.
+var notInBulk = []string{"API_ERROR", "INVALIDENTITY", "FEATURENOTENABLED", "API_DISABLED_FOR_ORG", "FUNCTIONALITY_NOT_ENABLED"}
 
 // changed streams the changed records of an object, deleted ones too, through
 // make. Before a first import deleted records are left out.
-func changed[T any](ctx context.Context, c *Client, object string, list []source, t time.Time, make func(plan, Record) (T, error)) iter.Seq2[T, error] {
+func changed[T any](ctx context.Context, c *Client, object string, list []source, read connection.Read, make func(plan, values) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		p, ok, err := c.plan(ctx, object, list)
@@ -55,29 +52,68 @@ func changed[T any](ctx context.Context, c *Client, object string, list []source
 		if !ok {
 			return
 		}
-		query := c.QueryAll
-		if t.IsZero() {
-			query = c.Query
-		}
-		for r, err := range query(ctx, since(p.soql, t), QueryOptions{}) {
+		// given makes one record, and says whether to go on.
+		given := func(r values, err error) bool {
 			if err != nil {
+				if r := problem.RemoteOf(err); r != nil && (r.Code == "INVALID_FIELD" || r.Code == "INVALID_TYPE") {
+					c.doubt(object) // a field went, or our user may not see it any more
+				}
 				yield(zero, err)
-				return
+				return false
 			}
 			v, err := make(p, r)
 			if err != nil {
 				err = fmt.Errorf("salesforce %s %s: %w", object, r.ID("Id"), err)
 			}
-			if !yield(v, err) || err != nil {
-				return
-			}
+			return yield(v, err) && err == nil
+		}
+		if read.Bulk && c.changedInBulk(ctx, p, read, given) {
+			return
+		}
+		c.changedInPages(ctx, p, read, given)
+	}
+}
+
+// since adds the high-water condition.
+func since(soql string, t time.Time) string {
+	if !t.IsZero() {
+		soql += " WHERE SystemModstamp >= " + FormatDateTime(t)
+	}
+	return soql
+}
+
+func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Read, given func(values, error) bool) {
+	query := c.QueryAll
+	if read.Since.IsZero() {
+		query = c.Query
+	}
+	wanted := true
+	opts := QueryOptions{OnTotal: func(total int) { wanted = read.Total == nil || read.Total(int64(total)) }}
+	for r, err := range query(ctx, since(p.soql, read.Since)+" ORDER BY SystemModstamp, Id", opts) {
+		if err == nil && !wanted || !given(r, err) {
+			return
 		}
 	}
 }
 
+// changedInBulk gives false, and no record, when Salesforce does not read this in
+// bulk.
+func (c *Client) changedInBulk(ctx context.Context, p plan, read connection.Read, given func(values, error) bool) bool {
+	for r, err := range c.BulkQuery(ctx, since(p.soql, read.Since), BulkOptions{All: !read.Since.IsZero(), AsOf: read.AsOf}) {
+		if remote := problem.RemoteOf(err); remote != nil && remote.Retry == problem.RetryHuman && slices.Contains(notInBulk, remote.Code) {
+			c.log.InfoContext(ctx, "salesforce: read page by page, not in bulk", "object", p.object, "error", err)
+			return false
+		}
+		if !given(r, err) {
+			return true
+		}
+	}
+	return true
+}
+
 // People gives the users.
-func (c *CRM) People(ctx context.Context, t time.Time) iter.Seq2[team.Person, error] {
-	return changed(ctx, c.client, "User", userSources, t, func(p plan, r Record) (team.Person, error) {
+func (c *CRM) People(ctx context.Context, read connection.Read) iter.Seq2[team.Person, error] {
+	return changed(ctx, c.client, "User", userSources, read, func(p plan, r values) (team.Person, error) {
 		id := r.ID("Id")
 		stamp, err := r.Time("SystemModstamp")
 		return team.Person{
@@ -88,8 +124,8 @@ func (c *CRM) People(ctx context.Context, t time.Time) iter.Seq2[team.Person, er
 }
 
 // Accounts gives the accounts.
-func (c *CRM) Accounts(ctx context.Context, t time.Time) iter.Seq2[account.Account, error] {
-	return changed(ctx, c.client, "Account", accountSources, t, func(p plan, r Record) (account.Account, error) {
+func (c *CRM) Accounts(ctx context.Context, read connection.Read) iter.Seq2[account.Account, error] {
+	return changed(ctx, c.client, "Account", accountSources, read, func(p plan, r values) (account.Account, error) {
 		stamp, err := r.Time("SystemModstamp")
 		a := account.Account{
 			CRMID: r.ID("Id"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp, Name: p.text(r, "account.name"), Type: p.text(r, "account.type"),
@@ -102,7 +138,7 @@ func (c *CRM) Accounts(ctx context.Context, t time.Time) iter.Seq2[account.Accou
 		if a.Country == "" {
 			a.Country = p.text(r, "account.country_name")
 		}
-		if n, ok := wholeNumber(p.text(r, "account.employees")); ok {
+		if n, ok := wholeNumber(p.number(r, "account.employees")); ok {
 			a.Employees = &n
 		}
 		return a, err
@@ -111,8 +147,8 @@ func (c *CRM) Accounts(ctx context.Context, t time.Time) iter.Seq2[account.Accou
 
 // Members gives the members of opportunity teams; none when the organisation
 // has not enabled team selling.
-func (c *CRM) Members(ctx context.Context, t time.Time) iter.Seq2[opportunity.Member, error] {
-	return changed(ctx, c.client, "OpportunityTeamMember", memberSources, t, func(p plan, r Record) (opportunity.Member, error) {
+func (c *CRM) Members(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Member, error] {
+	return changed(ctx, c.client, "OpportunityTeamMember", memberSources, read, func(p plan, r values) (opportunity.Member, error) {
 		stamp, err := r.Time("SystemModstamp")
 		return opportunity.Member{
 			CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "member.opportunity"), PersonCRMID: p.id(r, "member.person"), Name: p.text(r, "member.name"),
@@ -123,8 +159,8 @@ func (c *CRM) Members(ctx context.Context, t time.Time) iter.Seq2[opportunity.Me
 }
 
 // Contacts gives the contact roles of opportunities.
-func (c *CRM) Contacts(ctx context.Context, t time.Time) iter.Seq2[opportunity.Contact, error] {
-	return changed(ctx, c.client, "OpportunityContactRole", contactSources, t, func(p plan, r Record) (opportunity.Contact, error) {
+func (c *CRM) Contacts(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Contact, error] {
+	return changed(ctx, c.client, "OpportunityContactRole", contactSources, read, func(p plan, r values) (opportunity.Contact, error) {
 		stamp, err := r.Time("SystemModstamp")
 		return opportunity.Contact{
 			CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "contact.opportunity"), ContactCRMID: p.id(r, "contact.contact"),
@@ -135,11 +171,11 @@ func (c *CRM) Contacts(ctx context.Context, t time.Time) iter.Seq2[opportunity.C
 }
 
 // Opportunities gives the opportunities.
-func (c *CRM) Opportunities(ctx context.Context, t time.Time) iter.Seq2[opportunity.Opportunity, error] {
-	return changed(ctx, c.client, "Opportunity", opportunitySources, t, c.opportunity)
+func (c *CRM) Opportunities(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Opportunity, error] {
+	return changed(ctx, c.client, "Opportunity", opportunitySources, read, c.opportunity)
 }
 
-func (c *CRM) opportunity(p plan, r Record) (opportunity.Opportunity, error) {
+func (c *CRM) opportunity(p plan, r values) (opportunity.Opportunity, error) {
 	var o opportunity.Opportunity
 	var err error
 	if o.CRMModstamp, err = r.Time("SystemModstamp"); err != nil {
@@ -153,7 +189,7 @@ func (c *CRM) opportunity(p plan, r Record) (opportunity.Opportunity, error) {
 			return o, fmt.Errorf("%s: %w", ours, err)
 		}
 	}
-	o.CRMID, o.Deleted = r.ID("Id"), r.Bool("IsDeleted")
+	o.CRMID, o.Deleted, o.OriginKey = r.ID("Id"), r.Bool("IsDeleted"), p.text(r, "opportunity.origin_key")
 	o.AccountCRMID, o.AccountName, o.Name, o.Type = p.id(r, "opportunity.account"), p.text(r, "opportunity.account_name"), p.text(r, "opportunity.name"), p.text(r, "opportunity.type")
 	o.Stage, o.Closed, o.Won, o.ForecastCategory = p.text(r, "opportunity.stage"), p.flag(r, "opportunity.closed"), p.flag(r, "opportunity.won"), p.text(r, "opportunity.forecast_category")
 	o.OrderType, o.DealPath, o.SQLSource, o.LeadSource = p.text(r, "opportunity.order_type"), p.text(r, "opportunity.deal_path"), p.text(r, "opportunity.sql_source"), p.text(r, "opportunity.lead_source")
@@ -164,13 +200,13 @@ func (c *CRM) opportunity(p plan, r Record) (opportunity.Opportunity, error) {
 	o.Distributor, o.ResaleTrack, o.PartnerMargin = p.text(r, "opportunity.distributor"), p.text(r, "opportunity.resale_track"), p.text(r, "opportunity.partner_margin")
 	o.Segment, o.Geo, o.Region, o.Area = p.text(r, "opportunity.segment"), p.text(r, "opportunity.geo"), p.text(r, "opportunity.region"), p.text(r, "opportunity.area")
 	o.OwnerCRMID, o.OwnerName = p.id(r, "opportunity.owner"), p.text(r, "opportunity.owner_name")
-	o.PushCount, _ = wholeNumber(p.text(r, "opportunity.push_count"))
+	o.PushCount, _ = wholeNumber(p.number(r, "opportunity.push_count"))
 	o.Currency = p.text(r, "opportunity.currency")
 	if o.Currency == "" {
 		o.Currency = c.defaultCurrency
 	}
 	for ours, dst := range map[string]**int64{"opportunity.amount": &o.AmountMinor, "opportunity.arr_net": &o.ARRNetMinor, "opportunity.arr_basis": &o.ARRBasisMinor} {
-		text := p.text(r, ours)
+		text := p.number(r, ours)
 		if text == "" {
 			continue
 		}
@@ -195,12 +231,21 @@ func (c *CRM) Total(ctx context.Context, object string, t time.Time) (int64, err
 	if err != nil || !ok {
 		return 0, err
 	}
-	soql := "SELECT COUNT() FROM " + o.object
-	if !t.IsZero() {
-		soql += " WHERE SystemModstamp >= " + t.UTC().Format("2006-01-02T15:04:05.000Z")
-	}
-	n, err := c.client.Count(ctx, soql)
+	n, err := c.client.Count(ctx, since("SELECT COUNT() FROM "+o.object, t))
 	return int64(n), err
+}
+
+// Allowance gives what background work may still use of the organisation's day.
+func (c *CRM) Allowance(ctx context.Context) (connection.Allowance, error) {
+	limits, err := c.client.Limits(ctx)
+	if err != nil {
+		return connection.Allowance{}, err
+	}
+	left := func(name string) int64 {
+		l := limits[name]
+		return max(0, int64(c.client.cfg.DailyShare*float64(l.Max))-int64(l.Max-l.Remaining))
+	}
+	return connection.Allowance{Calls: left("DailyApiRequests"), BulkJobs: left("DailyBulkV2QueryJobs")}, nil
 }
 
 // Check signs in.
@@ -221,12 +266,19 @@ func (c *CRM) Usage() []connection.Usage {
 	return []connection.Usage{{Name: "API calls in 24 hours", Used: int64(u.Used), Limit: int64(u.Limit), Source: "reported by Salesforce for the whole organisation"}}
 }
 
+func direction(offered bool) string {
+	if offered {
+		return "In"
+	}
+	return "Out"
+}
+
 // UpsertRegistrations writes CoSell_Registration__c by its key.
 func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRecord) ([]registration.CRMResult, error) {
 	fields := make([]Fields, len(list))
 	for i, r := range list {
 		f := Fields{
-			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": "Out", "Portal_Id__c": orNil(r.PortalID),
+			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": direction(r.Offered), "Portal_Id__c": orNil(r.PortalID),
 			"Portal_Status__c": orNil(r.PortalStatus), "Portal_Stage__c": orNil(r.PortalStage), "Partner_Seller_Email__c": orNil(r.SellerEmail),
 			"Sync_State__c": r.SyncState, "Last_Sync_Error__c": orNil(r.LastError), "Last_Portal_Modified__c": nil,
 		}
@@ -236,7 +288,7 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, registrationObject, registrationKey, fields)
-	if err != nil {
+	if len(rows) != len(list) || ofConnection(err) {
 		return nil, err
 	}
 	out := make([]registration.CRMResult, len(rows))
@@ -248,21 +300,25 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 
 // UpdateOpportunity writes one change, unless the record was changed since it was
 // read.
-func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) error {
+func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) (registration.CRMResult, error) {
 	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
 	if err != nil || !ok {
-		return err
+		return registration.CRMResult{}, err
 	}
 	fields := Fields{}
 	for ours, text := range change.Fields {
 		path, ok := p.paths[ours]
 		if !ok || strings.Contains(path, ".") {
-			return problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
-				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)
+			return registration.CRMResult{Err: problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
+				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)}, nil
 		}
 		fields[path] = orNil(text)
 	}
-	return c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
+	err = c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
+	if ofConnection(err) {
+		return registration.CRMResult{}, err
+	}
+	return registration.CRMResult{RowID: change.OpportunityCRMID, Err: err}, nil
 }
 
 // LogTasks writes completed Tasks by their key.
@@ -279,7 +335,7 @@ func (c *CRM) LogTasks(ctx context.Context, list []activity.Task) ([]activity.Re
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, "Task", activityKey, fields)
-	if err != nil {
+	if len(rows) != len(list) || ofConnection(err) {
 		return nil, err
 	}
 	out := make([]activity.Result, len(rows))

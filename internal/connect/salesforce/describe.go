@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Object describes one Salesforce object as far as field mapping needs it. It
@@ -25,23 +26,24 @@ type Object struct {
 
 // Field describes one field of an object.
 type Field struct {
-	Name         string          `json:"name"`
-	Label        string          `json:"label"`
-	Type         string          `json:"type"` // string, picklist, currency, date, datetime, reference, …
-	Length       int             `json:"length"`
-	Precision    int             `json:"precision"`
-	Scale        int             `json:"scale"`
-	Createable   bool            `json:"createable"`
-	Updateable   bool            `json:"updateable"`
-	Nillable     bool            `json:"nillable"`
-	Calculated   bool            `json:"calculated"`
-	Custom       bool            `json:"custom"`
-	Unique       bool            `json:"unique"`
-	ExternalID   bool            `json:"externalId"`
-	Restricted   bool            `json:"restrictedPicklist"`
-	Relationship string          `json:"relationshipName"`
-	ReferenceTo  []string        `json:"referenceTo"`
-	Picklist     []PicklistValue `json:"picklistValues"`
+	Name              string          `json:"name"`
+	Label             string          `json:"label"`
+	Type              string          `json:"type"` // string, picklist, currency, date, datetime, reference, …
+	Length            int             `json:"length"`
+	Precision         int             `json:"precision"`
+	Scale             int             `json:"scale"`
+	Createable        bool            `json:"createable"`
+	Updateable        bool            `json:"updateable"`
+	Nillable          bool            `json:"nillable"`
+	DefaultedOnCreate bool            `json:"defaultedOnCreate"` // Salesforce fills it in where nothing is given
+	Calculated        bool            `json:"calculated"`
+	Custom            bool            `json:"custom"`
+	Unique            bool            `json:"unique"`
+	ExternalID        bool            `json:"externalId"`
+	Restricted        bool            `json:"restrictedPicklist"`
+	Relationship      string          `json:"relationshipName"`
+	ReferenceTo       []string        `json:"referenceTo"`
+	Picklist          []PicklistValue `json:"picklistValues"`
 }
 
 // PicklistValue is one choice of a picklist.
@@ -76,7 +78,33 @@ type describeCache struct {
 
 type described struct {
 	object   *Object
-	modified string // Last-Modified, verbatim
+	modified string    // Last-Modified, verbatim
+	asked    time.Time // when Salesforce last said so
+}
+
+// describeFor is how long a read relies on a description without asking whether it
+// has changed. A statement that is refused for a field ends that at once.
+const describeFor = 10 * time.Minute
+
+// recent is Describe without a call while the description is young.
+func (c *Client) recent(ctx context.Context, object string) (*Object, error) {
+	c.describes.mu.Lock()
+	known := c.describes.known[strings.ToLower(object)]
+	c.describes.mu.Unlock()
+	if known.object != nil && c.clock.Now().Sub(known.asked) < describeFor {
+		return known.object, nil
+	}
+	return c.Describe(ctx, object)
+}
+
+// doubt has the description of an object asked for again before it is relied on.
+func (c *Client) doubt(object string) {
+	c.describes.mu.Lock()
+	defer c.describes.mu.Unlock()
+	if known, ok := c.describes.known[strings.ToLower(object)]; ok {
+		known.asked = time.Time{}
+		c.describes.known[strings.ToLower(object)] = known
+	}
 }
 
 // Describe gives the object's fields. What is known is asked for with
@@ -101,20 +129,20 @@ func (c *Client) Describe(ctx context.Context, object string) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ans.status == http.StatusNotModified {
-		return known.object, nil
+	if ans.status != http.StatusNotModified {
+		known = described{object: new(Object), modified: ans.header.Get("Last-Modified")}
+		if err := json.Unmarshal(ans.body, known.object); err != nil || known.object.Name == "" {
+			return nil, garbage(cl.op, ans, "no description of an object")
+		}
 	}
-	o := new(Object)
-	if err := json.Unmarshal(ans.body, o); err != nil || o.Name == "" {
-		return nil, garbage(cl.op, ans, "no description of an object")
-	}
+	known.asked = c.clock.Now()
 	c.describes.mu.Lock()
 	defer c.describes.mu.Unlock()
 	if c.describes.known == nil {
 		c.describes.known = map[string]described{}
 	}
-	c.describes.known[key] = described{object: o, modified: ans.header.Get("Last-Modified")}
-	return o, nil
+	c.describes.known[key] = known
+	return known.object, nil
 }
 
 // Limit is one of the organization's allowances.

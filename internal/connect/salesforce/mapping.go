@@ -94,6 +94,7 @@ var opportunitySources = []source{
 	{"opportunity.owner", []string{"OwnerId"}, true},
 	{"opportunity.owner_name", []string{"Owner.Name"}, false},
 	{"opportunity.created_at", []string{"CreatedDate"}, true},
+	{"opportunity.origin_key", []string{originKey}, false},
 }
 
 var memberSources = []source{
@@ -179,7 +180,7 @@ type plan struct {
 // plan describes the object and leaves out what the organisation has not. An
 // object that is not there gives ok false.
 func (c *Client) plan(ctx context.Context, object string, list []source) (plan, bool, error) {
-	o, err := c.Describe(ctx, object)
+	o, err := c.recent(ctx, object)
 	if r := problem.RemoteOf(err); r != nil && r.Status == http.StatusNotFound {
 		return plan{}, false, nil
 	}
@@ -224,21 +225,29 @@ func has(o *Object, path string) bool {
 	return false
 }
 
-func (p plan) text(r Record, ours string) string {
+func (p plan) text(r values, ours string) string {
 	if path, ok := p.paths[ours]; ok {
 		return r.String(path)
 	}
 	return ""
 }
 
-func (p plan) id(r Record, ours string) string {
+// number gives a number's exact digits, "" for none.
+func (p plan) number(r values, ours string) string {
+	if path, ok := p.paths[ours]; ok {
+		return r.Number(path).String()
+	}
+	return ""
+}
+
+func (p plan) id(r values, ours string) string {
 	if path, ok := p.paths[ours]; ok {
 		return r.ID(path)
 	}
 	return ""
 }
 
-func (p plan) flag(r Record, ours string) bool {
+func (p plan) flag(r values, ours string) bool {
 	path, ok := p.paths[ours]
 	return ok && r.Bool(path)
 }

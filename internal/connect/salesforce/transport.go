@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -39,13 +40,16 @@ type call struct {
 	idempotent  bool  // doing it twice is as good as once
 	also        []int // statuses besides 200, 201 and 204 that are no error
 	sizeHint    int   // expected bytes of the answer
+	accept      string
+	streamed    bool // a good answer's body is read by the caller, who closes it
 }
 
-// answer is a whole reply.
+// answer is a reply: whole, or with the body still to be read.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	stream io.ReadCloser
 }
 
 func (cl call) accepts(status int) bool {
@@ -144,14 +148,19 @@ func pause(try int, asked time.Duration) time.Duration {
 func (c *Client) send(ctx context.Context, s *session, cl call) (ans *answer, sent bool, err error) {
 	select {
 	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
 	case <-ctx.Done():
 		return nil, false, ctx.Err()
 	}
+	ctx, wait := stalling(ctx, c.cfg.Timeout)
+	release := func() { wait.end(); <-c.slots }
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			release()
+		}
+	}()
 
 	var asked, connected atomic.Bool
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
@@ -166,9 +175,16 @@ func (c *Client) send(ctx context.Context, s *session, cl call) (ans *answer, se
 	if err != nil {
 		return nil, !asked.Load() || connected.Load(), withoutURL(err)
 	}
-	defer func() { _ = resp.Body.Close() }() // read to its end or given up: nothing to learn
-
 	c.budget.observe(resp.Header.Get("Sforce-Limit-Info"), c.clock.Now())
+	if cl.streamed && cl.accepts(resp.StatusCode) {
+		body, err := newStream(resp, wait, release)
+		if err != nil {
+			return nil, true, err
+		}
+		handedOver = true
+		return &answer{status: resp.StatusCode, header: resp.Header, stream: body}, true, nil
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end or given up: nothing to learn
 	limit := maxBody
 	if !cl.accepts(resp.StatusCode) {
 		limit = maxErrorBody
@@ -205,7 +221,7 @@ func (c *Client) request(ctx context.Context, s *session, cl call) (*http.Reques
 	if err != nil {
 		return nil, problem.Invalid("address", "malformed", "the address of this call can't be built: "+withoutURL(err).Error())
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(cl.accept, "application/json"))
 	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Sforce-Call-Options", "client="+c.cfg.ClientName)

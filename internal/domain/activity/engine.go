@@ -36,7 +36,8 @@ type Result struct {
 }
 
 // CRM is where activities are logged. Results are in the order of the tasks; an
-// error of the whole call means that nothing is known of any.
+// error of the whole call, such as a refused sign-in, means that nothing is known
+// of any: it is no refusal of theirs.
 type CRM interface {
 	LogTasks(ctx context.Context, tasks []Task) ([]Result, error)
 	// LookActivities finds the records of these keys as they are now, deleted ones

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/textkey"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -435,6 +436,18 @@ func needy(ctx context.Context, d *db.DB, owner string, waitingSince, rejectedSi
 		AND (r.state IN ('failed', 'action_required', 'blocked') OR r.crm_error <> '' OR (r.conflicts > 0 OR r.refused > 0) AND r.state <> 'rejected'
 			OR r.state = 'rejected' AND r.state_at >= ? OR r.state IN ('submitted', 'in_review') AND r.state_at < ?)`,
 		owner, owner, rejectedSince, waitingSince)
+}
+
+// offersToDo gives invitations in some states about which no Director is asked, the
+// most urgent first.
+func offersToDo(ctx context.Context, d *db.DB, states []invitation.State, limit int) ([]invitation.Invitation, error) {
+	return db.Select[invitation.Invitation](ctx, d, `SELECT i.* FROM invitation i WHERE i.state IN (?)
+		AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.subject = i.id AND a.state = 'pending') ORDER BY i.order_key LIMIT ?`, states, limit)
+}
+
+func countOffersToDo(ctx context.Context, d *db.DB, states []invitation.State) (int64, error) {
+	return db.Get[int64](ctx, d, `SELECT count(*) FROM invitation i WHERE i.state IN (?)
+		AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.subject = i.id AND a.state = 'pending')`, states)
 }
 
 func unhealthy(ctx context.Context, d *db.DB) ([]connection.Connection, error) {

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/a-h/templ"
@@ -70,21 +71,6 @@ func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
 	}
 	base := copied(v, "after")
 	bar := ui.FilterBar{ID: "f", Action: attentionPath, Keep: keptParams(base)}
-	many := func(name, label string, options []ui.Option) {
-		f := ui.Filter{Name: name, Label: label, Kind: ui.FilterMany, RemoveHref: address(attentionPath, copied(base, name))}
-		for _, s := range base[name] {
-			if !slices.ContainsFunc(options, func(x ui.Option) bool { return x.Value == s }) {
-				options = append(options, ui.Option{Value: s, Label: s})
-			}
-		}
-		for _, x := range options {
-			if x.Selected = slices.Contains(base[name], x.Value); x.Selected {
-				f.On, f.Shown, bar.ClearHref = true, joined(", ", f.Shown, x.Label), attentionPath
-			}
-			f.Options = append(f.Options, x)
-		}
-		bar.Filters = append(bar.Filters, f)
-	}
 	var kinds, codes, owners []ui.Option
 	for _, k := range attention.Kinds() {
 		kinds = append(kinds, ui.Option{Value: string(k), Label: k.Label()})
@@ -105,10 +91,10 @@ func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
 	for _, x := range choices.Owners {
 		owners = append(owners, ui.Option{Value: x.Value, Label: x.Label})
 	}
-	many("cloud", "Cloud", cloudOptions())
-	many("kind", "Kind", kinds)
-	many("code", "Code", codes)
-	many("owner", "Owner", owners)
+	filterMany(&bar, base, "cloud", "Cloud", cloudOptions())
+	filterMany(&bar, base, "kind", "Kind", kinds)
+	filterMany(&bar, base, "code", "Code", codes)
+	filterMany(&bar, base, "owner", "Owner", owners)
 	p := attentionPage{Filters: bar, Table: attentionTable(page.Rows)}
 	p.Table.Bulk = []ui.Button{{Label: "Send again", Icon: ui.IconRefresh, FormAction: attentionPath + "/again", Blocked: whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")}}
 	p.Table.Pager = &ui.Pager{To: len(page.Rows), Total: -1}
@@ -122,6 +108,24 @@ func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
 	}
 	p.Page = w.page(r, ui.Page{Title: "Needs attention", Nav: ui.AreaAttention, Lead: ui.Text("What a portal or Salesforce refused for good, what mends it, and the way to send it again. As of " + page.At.UTC().Format("2006-01-02 15:04") + " UTC.")})
 	w.render(rw, r, http.StatusOK, attentionHTML(p))
+}
+
+// filterMany adds a filter of several values to a bar. A chosen value that is none of
+// the options is one all the same, so that it can be taken out.
+func filterMany(bar *ui.FilterBar, base url.Values, name, label string, options []ui.Option) {
+	f := ui.Filter{Name: name, Label: label, Kind: ui.FilterMany, RemoveHref: address(bar.Action, copied(base, name))}
+	for _, s := range base[name] {
+		if !slices.ContainsFunc(options, func(x ui.Option) bool { return x.Value == s }) {
+			options = append(options, ui.Option{Value: s, Label: s})
+		}
+	}
+	for _, x := range options {
+		if x.Selected = slices.Contains(base[name], x.Value); x.Selected {
+			f.On, f.Shown, bar.ClearHref = true, joined(", ", f.Shown, x.Label), bar.Action
+		}
+		f.Options = append(f.Options, x)
+	}
+	bar.Filters = append(bar.Filters, f)
 }
 
 func codeLabel(code string) string {

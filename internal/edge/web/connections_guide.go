@@ -110,6 +110,7 @@ var guides = map[string]guide{
 			{"aws-webhook-key", "Key that an EventBridge API destination sends to /hooks/aws", true},
 			{"aws-writes-per-second", "Write quota of the account", false},
 			{"aws-reads-per-second", "Read quota of the account", false},
+			{"aws-lock-partner-id", "Whether our own id counts as locked once approved: AWS's publications disagree", false},
 		},
 		deeds: []guideDeed{
 			{"The record of each registration, what AWS says of it, and its sellers", []string{"GetOpportunity", "GetAwsOpportunitySummary"}, false},

@@ -1,14 +1,18 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/a-h/templ"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
 
 const invitationsPath = "/invitations"
@@ -19,10 +23,15 @@ func (w *Web) routesInvitations() {
 	w.get(invitationsPath, w.invitations)
 	w.get(invitationsPath+"/{id}", w.invitationPage)
 	w.post(invitationsPath+"/{id}/accept", w.invitationAccept)
+	w.routesInvitationsBulk()
 	w.post(invitationsPath+"/{id}/reject", w.invitationReject)
 	w.post(invitationsPath+"/{id}/convert", w.invitationConvert)
 	w.post(invitationsPath+"/{id}/retry", w.invitationRetry)
 	w.post(invitationsPath+"/{id}/link", w.invitationLink)
+	w.post(invitationsPath+"/{id}/dismiss", w.invitationDismiss)
+	w.post(invitationsPath+"/{id}/restore", w.invitationRestore)
+	w.get(invitationsPath+"/{id}/create", w.invitationCreate)
+	w.post(invitationsPath+"/{id}/create", w.invitationCreateNow)
 }
 
 // invitationTabs are the groups that people think in.
@@ -32,8 +41,9 @@ var invitationTabs = []struct {
 }{
 	{"", "All", nil},
 	{"answer", "To answer", []invitation.State{invitation.StatePending, invitation.StateAccepting, invitation.StateRejecting, invitation.StateFailed}},
-	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting}},
+	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting, invitation.StateCreating}},
 	{"linked", "Linked", []invitation.State{invitation.StateLinked}},
+	{"dismissed", "Dismissed", []invitation.State{invitation.StateDismissed}},
 	{"rejected", "Rejected", []invitation.State{invitation.StateRejected}},
 	{"over", "Expired", []invitation.State{invitation.StateExpired, invitation.StateGone}},
 }
@@ -90,8 +100,24 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	if len(w.app.Invitations.Clouds()) == 0 {
 		d.absent = ui.Notice{Tone: ui.ToneInfo, Title: "No portal is connected", Text: "Tandem sees what partners offer as soon as a portal is connected.", Actions: []ui.Button{{Label: "Go to Connections", Small: true, Href: "/connections"}}}
 	}
+	asked, err := w.askedAbout(ctx, list.Rows)
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	if slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.State == invitation.StatePending }) {
+		d.table.Bulk = []ui.Button{{Label: "Accept…", Icon: ui.IconCheck, FormAction: invitationsBulkPath, Blocked: whyBlocked(r, authz.ActionAccept, whyNotAnswer)}}
+	}
+	dismisses := may(r, authz.ActionAccept) && slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.Dismissible() })
+	if dismisses {
+		d.table.Columns = append(d.table.Columns, ui.Column{Key: "act", Label: "Act"})
+	}
 	for i := range list.Rows {
-		d.table.Rows = append(d.table.Rows, invitationRow(&list.Rows[i]))
+		row := invitationRow(&list.Rows[i], asked[list.Rows[i].ID])
+		if dismisses {
+			row.Cells = append(row.Cells, dismissCell(&list.Rows[i]))
+		}
+		d.table.Rows = append(d.table.Rows, row)
 	}
 	if after != "" || list.Next != "" {
 		d.table.Pager = &ui.Pager{To: len(list.Rows), Total: -1}
@@ -109,6 +135,23 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	w.render(rw, r, http.StatusOK, invitationsPage(d))
 }
 
+// askedAbout says about which invitations a Director is asked.
+func (w *Web) askedAbout(ctx context.Context, rows []invitation.Invitation) (map[string]bool, error) {
+	out := map[string]bool{}
+	if len(rows) == 0 {
+		return out, nil
+	}
+	q := approval.Query{States: []approval.State{approval.StatePending}, Limit: 200}
+	for i := range rows {
+		q.Subjects = append(q.Subjects, rows[i].ID)
+	}
+	list, _, err := w.app.Approvals.List(ctx, q)
+	for i := range list {
+		out[list[i].Subject] = true
+	}
+	return out, err
+}
+
 func containsState(list []invitation.State, s invitation.State) bool {
 	for _, x := range list {
 		if x == s {
@@ -118,17 +161,26 @@ func containsState(list []invitation.State, s invitation.State) bool {
 	return false
 }
 
-func invitationRow(i *invitation.Invitation) ui.Row {
+// invitationRow shows one line; asked says that a Director is asked about it.
+func invitationRow(i *invitation.Invitation, asked bool) ui.Row {
 	row := ui.Row{ID: i.ID, Href: invitationPath(i.ID), Name: i.Name()}
 	until := ui.None()
-	if i.State == invitation.StatePending || i.State == invitation.StateFailed && i.FailedFrom != invitation.StateConverting {
+	if i.Answerable() {
 		until = ui.Time{At: i.ExpiresAt, Style: ui.TimeAgo}
 	}
 	row.Cells = []templ.Component{
 		ui.Text(i.Name()), textOr(joined(", ", i.CustomerName, i.CustomerCountry)), ui.Text(i.Kind.Label()), ui.Text(joined(" · ", ui.CloudName(string(i.Cloud)), senderBeside(i))),
-		invitationBadge(i.State), until,
+		invitationState(i, asked), until,
 	}
 	return row
+}
+
+// dismissCell leads from the list to the form that dismisses a lead.
+func dismissCell(i *invitation.Invitation) templ.Component {
+	if !i.Dismissible() {
+		return ui.None()
+	}
+	return ui.Button{Label: "Dismiss…", Small: true, Variant: ui.VariantGhost, Href: invitationPath(i.ID) + "?dismiss#dismiss", Attrs: templ.Attributes{"aria-label": "Dismiss " + i.Name()}}
 }
 
 // senderBeside names the sender where the cloud's name does not say it.
@@ -137,6 +189,14 @@ func senderBeside(i *invitation.Invitation) string {
 		return ""
 	}
 	return i.SenderName
+}
+
+// invitationState is the state of an invitation, or that a Director is asked about it.
+func invitationState(i *invitation.Invitation, asked bool) ui.Badge {
+	if asked {
+		return ui.Badge{Tone: ui.ToneInfo, Text: approval.StatePending.Label(), Icon: ui.IconClock}
+	}
+	return invitationBadge(i.State)
 }
 
 func invitationBadge(s invitation.State) ui.Badge {
@@ -149,7 +209,7 @@ func invitationBadge(s invitation.State) ui.Badge {
 		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconCheck}
 	case invitation.StateLinked:
 		return ui.Badge{Tone: ui.ToneSuccess, Text: s.Label(), Icon: ui.IconLink}
-	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting:
+	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting, invitation.StateCreating:
 		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconRefresh}
 	}
 	return ui.Badge{Text: s.Label()}

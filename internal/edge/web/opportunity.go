@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
@@ -65,6 +67,8 @@ type dealPage struct {
 	Clouds   []cloudPart
 	Others   []cloud.Cloud // clouds with nothing to show: a person may mark it joint
 	OtherRef *refusedForm
+	Tags     []tagging.Finding
+	MayTag   string // why not, "" if they may
 	Timeline timelinePart
 	Intros   introPart
 	Retry    ui.Button
@@ -129,6 +133,10 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 		}
 		p.Clouds = append(p.Clouds, w.cloudPart(r, &deal, &views[i], refused))
 	}
+	if p.Tags, err = w.app.Tagging.Of(ctx, deal.ID); err != nil {
+		return dealPage{}, err
+	}
+	p.MayTag = whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")
 	p.Header = w.dealHeader(r, &deal, views)
 	p.Timeline = happened
 	p.Retry = ui.Button{Label: "Write to Salesforce again", Icon: ui.IconRefresh, Small: true, Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)}
@@ -367,4 +375,15 @@ func (w *Web) jointAt(ctx context.Context, opportunityID string, c cloud.Cloud) 
 		}
 	}
 	return nil, nil //nolint:nilnil // nobody decided
+}
+
+// blockingLabels names the fields that block.
+func blockingLabels(list registration.Findings) string {
+	var out []string
+	for _, f := range list {
+		if f.Severity == registration.SeverityError && !slices.Contains(out, f.Label) {
+			out = append(out, f.Label)
+		}
+	}
+	return strings.Join(out, ", ")
 }

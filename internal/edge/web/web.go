@@ -67,6 +67,7 @@ func New(a *app.App) *Web {
 	w.routesApprovals()
 	w.routesCoverage()
 	w.routesAttention()
+	w.routesTagging()
 	w.routesConflicts()
 	w.routesFields()
 	w.routesInvitations()

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/db/dbtest"
@@ -83,8 +84,9 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 		}
 		c := clock.System{}
 		f.ctx = authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_1", Name: "Ada", Level: authz.LevelABDM})
+		opps := opportunity.NewService(d, c)
 		f.Service = &Service{
-			DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), CRM: salesforce.NewCRM(f.client, "USD"), Opportunities: opportunity.NewService(d, c),
+			DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), CRM: salesforce.NewCRM(f.client, "USD"), Opportunities: opps, Tagging: tagging.NewService(d, c, opps),
 			Activities: activity.NewService(d, c), Connections: connection.NewService(d, c), Hub: &notify.Hub{},
 		}
 		f.pull()
@@ -250,14 +252,14 @@ func TestWhatIsRecordedFollowsBothSidesThroughTheRealCalls(t *testing.T) {
 	})
 }
 
-func TestReadingWithoutNewsCostsTwoCallsForEachObject(t *testing.T) {
+func TestReadingWithoutNewsCostsOneCallForEachObject(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		f.pull()
 		before := f.calls.n
 		if n, err := f.readActivities(f.ctx); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
-		if got := f.calls.n - before; got != 4 { // a description (304) and a query
+		if got := f.calls.n - before; got != 2 {
 			t.Errorf("%d calls", got)
 		}
 	})

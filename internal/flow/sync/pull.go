@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -35,6 +36,9 @@ func (s *Service) Pull(ctx context.Context) error {
 }
 
 func (s *Service) pull(ctx context.Context) (int64, error) {
+	if err := s.DB.Restore(ctx); err != nil { // of a first read that was cut
+		return 0, err
+	}
 	detail, err := s.CRM.Check(ctx)
 	if err != nil {
 		return 0, err
@@ -45,19 +49,19 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	var total int64
 	for _, step := range []func(context.Context) (int64, error){
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "User", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople)
+			return read(ctx, s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts)
+			return read(ctx, s, "Account", "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityTeamMember", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers)
+			return read(ctx, s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityContactRole", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
+			return read(ctx, s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp }, s.storeOpportunities)
+			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp }, s.storeOpportunities)
 		},
 		func(ctx context.Context) (int64, error) { return s.readActivities(ctx) },
 	} {
@@ -75,93 +79,221 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// read streams the changed records of one object into the mirror; perCommit of
-// them and the new high-water mark are one transaction. Reading the next
-// page and storing the last batch go on side by side.
-func read[T any](ctx context.Context, s *Service, object string, source func(context.Context, time.Time) iter.Seq2[T, error],
+// reader is one object's records on their way into the mirror.
+type reader[T any] struct {
+	s      *Service
+	object string
+	table  string // where it is stored
+	source func(context.Context, connection.Read) iter.Seq2[T, error]
+	stamp  func(*T) time.Time
+	store  func(context.Context, *db.Tx, []T) error
+
+	mark     time.Time // up to where everything is stored
+	asOf     time.Time // of a bulk read: the mark once it is done
+	progress Progress
+}
+
+// read streams the changed records of one object into the mirror.
+func read[T any](ctx context.Context, s *Service, object, table string, source func(context.Context, connection.Read) iter.Seq2[T, error],
 	stamp func(*T) time.Time, store func(context.Context, *db.Tx, []T) error,
 ) (int64, error) {
-	mark, err := cursor(ctx, s.DB, object)
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", object, err)
+	r := &reader[T]{s: s, object: object, table: table, source: source, stamp: stamp, store: store, progress: Progress{Step: object}}
+	err := r.run(ctx)
+	if err == nil {
+		r.progress.Ended = true
+		s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
 	}
-	since := mark
-	if !since.IsZero() {
-		since = since.Add(-overlap)
-	}
-	size, err := s.CRM.Total(ctx, object, since)
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", object, err)
-	}
-	p := Progress{Step: object, Total: size}
-	s.Hub.Publish(notify.News{Topic: TopicSync, Data: p})
+	return r.progress.Done, err
+}
 
+// run reads page by page or in bulk, as the number of records wants it. What
+// changed since the last time is asked for at once, which costs one call when
+// that is little; a first read counts first.
+func (r *reader[T]) run(ctx context.Context) error {
+	var err error
+	if r.mark, err = cursor(ctx, r.s.DB, r.object); err != nil {
+		return fmt.Errorf("read %s: %w", r.object, err)
+	}
+	if r.mark.IsZero() {
+		size, err := r.s.CRM.Total(ctx, r.object, time.Time{})
+		if err != nil {
+			return fmt.Errorf("read %s: %w", r.object, err)
+		}
+		r.publish(size)
+		bulk, err := r.s.inBulk(ctx, size)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", r.object, err)
+		}
+		return r.first(ctx, size, r.want(connection.Read{Bulk: bulk}))
+	}
+	since := r.mark.Add(-overlap)
+	bulk, asked := false, error(nil)
+	first := connection.Read{Since: since, Total: func(size int64) bool {
+		r.publish(size)
+		bulk, asked = r.s.inBulk(ctx, size)
+		return !bulk && asked == nil
+	}}
+	if err := r.stream(ctx, first); err != nil || asked != nil {
+		return errors.Join(err, asked)
+	}
+	if bulk {
+		return r.all(ctx, r.want(connection.Read{Since: since, Bulk: true}))
+	}
+	return nil
+}
+
+// first reads everything into a mirror that has nothing of it, or the part that an
+// earlier try came to store.
+func (r *reader[T]) first(ctx context.Context, size int64, what connection.Read) error {
+	if size < loadFrom {
+		return r.all(ctx, what)
+	}
+	return r.s.DB.Load(ctx, r.table, func() error { return r.all(ctx, what) })
+}
+
+// all reads to the end, and keeps up to where that is.
+func (r *reader[T]) all(ctx context.Context, what connection.Read) error {
+	if err := r.stream(ctx, what); err != nil {
+		return err
+	}
+	return r.keep(ctx)
+}
+
+func (r *reader[T]) want(read connection.Read) connection.Read {
+	read.AsOf = func(at time.Time) { r.asOf = at }
+	return read
+}
+
+func (r *reader[T]) publish(size int64) {
+	r.progress.Total = size
+	r.s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
+}
+
+// chunk is what one transaction stores.
+type chunk[T any] struct {
+	rows []T
+	err  error
+}
+
+// stream stores the records as they come; perCommit of them and the new
+// high-water mark are one transaction. Reading and storing go on side by side.
+func (r *reader[T]) stream(ctx context.Context, what connection.Read) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	type chunk struct {
-		rows []T
-		err  error
-	}
-	chunks := make(chan chunk, 1)
+	chunks := make(chan chunk[T], 1)
 	go func() {
 		defer close(chunks)
-		send := func(c chunk) bool {
-			select {
-			case chunks <- c:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		}
-		rows := make([]T, 0, perCommit)
-		for row, err := range source(ctx, since) {
-			if err != nil {
-				if len(rows) == 0 || send(chunk{rows: rows}) {
-					send(chunk{err: err})
-				}
-				return
-			}
-			if rows = append(rows, row); len(rows) == perCommit {
-				if !send(chunk{rows: rows}) {
-					return
-				}
-				rows = make([]T, 0, perCommit)
-			}
-		}
-		if len(rows) > 0 {
-			send(chunk{rows: rows})
-		}
+		r.fetch(ctx, what, chunks)
 	}()
 	for c := range chunks {
 		if c.err != nil {
-			return p.Done, fmt.Errorf("read %s: %w", object, c.err)
+			return fmt.Errorf("read %s: %w", r.object, c.err)
 		}
-		err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error {
-			for rows := range slices.Chunk(c.rows, batch) {
-				if err := store(ctx, tx, rows); err != nil {
-					return err
-				}
-			}
-			if last := stamp(&c.rows[len(c.rows)-1]); last.After(mark) {
-				return saveCursor(ctx, tx, object, last)
-			}
-			return nil
-		})
+		if err := r.save(ctx, c.rows); err != nil {
+			return fmt.Errorf("store %s: %w", r.object, err)
+		}
+		r.progress.Done += int64(len(c.rows))
+		r.s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
+	}
+	return ctx.Err()
+}
+
+// fetch sends the records in chunks, and after them the error that ended them.
+func (r *reader[T]) fetch(ctx context.Context, what connection.Read, chunks chan<- chunk[T]) {
+	send := func(c chunk[T]) bool {
+		select {
+		case chunks <- c:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	rows := make([]T, 0, perCommit)
+	for row, err := range r.source(ctx, what) {
 		if err != nil {
-			return p.Done, fmt.Errorf("store %s: %w", object, err)
+			if len(rows) == 0 || send(chunk[T]{rows: rows}) {
+				send(chunk[T]{err: err})
+			}
+			return
 		}
-		if last := stamp(&c.rows[len(c.rows)-1]); last.After(mark) {
-			mark = last
+		if rows = append(rows, row); len(rows) == perCommit {
+			if !send(chunk[T]{rows: rows}) {
+				return
+			}
+			rows = make([]T, 0, perCommit)
 		}
-		p.Done += int64(len(c.rows))
-		s.Hub.Publish(notify.News{Topic: TopicSync, Data: p})
 	}
-	if err := ctx.Err(); err != nil {
-		return p.Done, err
+	if len(rows) > 0 {
+		send(chunk[T]{rows: rows})
 	}
-	p.Ended = true
-	s.Hub.Publish(notify.News{Topic: TopicSync, Data: p})
-	return p.Done, nil
+}
+
+func (r *reader[T]) save(ctx context.Context, rows []T) error {
+	// The mark moves with records that come in the order of their change only.
+	last := time.Time{}
+	if r.asOf.IsZero() {
+		last = r.stamp(&rows[len(rows)-1])
+	}
+	err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error {
+		for part := range slices.Chunk(rows, batch) {
+			if err := r.store(ctx, tx, part); err != nil {
+				return err
+			}
+		}
+		if last.After(r.mark) {
+			return saveCursor(ctx, tx, r.object, last)
+		}
+		return nil
+	})
+	if err == nil && last.After(r.mark) {
+		r.mark = last
+	}
+	return err
+}
+
+// keep moves the mark when everything has come in bulk: killed before, such a read
+// begins anew, and what is stored already costs a look only.
+func (r *reader[T]) keep(ctx context.Context) error {
+	if !r.asOf.After(r.mark) {
+		return nil
+	}
+	if err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, r.object, r.asOf) }); err != nil {
+		return fmt.Errorf("store %s: %w", r.object, err)
+	}
+	return nil
+}
+
+// DefaultBulkFrom is from how many records on an object is read in bulk: a job
+// takes some seconds before its first record, for which 25 pages of 2,000 are
+// read.
+const DefaultBulkFrom = 50_000
+
+// loadFrom is from how many records on a first read stores them without indexes,
+// which are made at its end. So few take seconds either way.
+const loadFrom = 20_000
+
+const (
+	pageRecords = 2000 // in one call of a read page by page
+	fewPages    = 10   // so many are read without asking what the day has left
+)
+
+// inBulk decides how so many records are read: in bulk when they are many, or when
+// the day has too few calls left for their pages, under the share of it that is
+// left to background work; page by page when it has no bulk job left.
+func (s *Service) inBulk(ctx context.Context, size int64) (bool, error) {
+	pages := (size + pageRecords - 1) / pageRecords
+	if pages <= fewPages {
+		return false, nil
+	}
+	left, err := s.CRM.Allowance(ctx)
+	if err != nil {
+		return false, err
+	}
+	from := s.BulkFrom
+	if from <= 0 {
+		from = DefaultBulkFrom
+	}
+	return left.BulkJobs > 0 && (size >= from || pages > left.Calls), nil
 }
 
 func (s *Service) storePeople(ctx context.Context, tx *db.Tx, rows []team.Person) error {
@@ -239,13 +371,25 @@ func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, rows []oppo
 	if err != nil || len(changed) == 0 {
 		return err
 	}
+	if err := s.Invitations.Arrived(ctx, tx, changed); err != nil {
+		return err
+	}
 	m, err := s.Opportunities.Matcher(ctx, tx)
 	if err != nil {
 		return err
 	}
 	touched, err := opportunity.Decide(ctx, tx, m, changed)
-	if err != nil || len(touched) == 0 {
+	if err != nil {
 		return err
 	}
-	return s.Opportunities.Changed(ctx, tx, touched)
+	if len(touched) > 0 {
+		if err := s.Opportunities.Changed(ctx, tx, touched); err != nil { // which looks at their tags, too
+			return err
+		}
+	}
+	done := make(map[string]bool, len(touched))
+	for i := range touched {
+		done[touched[i].ID] = true
+	}
+	return s.Tagging.Check(ctx, tx, slices.DeleteFunc(changed, func(o opportunity.Opportunity) bool { return done[o.ID] }))
 }

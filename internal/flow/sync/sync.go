@@ -14,33 +14,38 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/notify"
 )
 
 // CRM is what the sync reads from and writes to. The readers give the records
-// that changed at or after since (all of them for the zero time), deleted ones
-// included, in the order of their modification stamp.
+// that are asked for, deleted ones included unless everything is, in the order of
+// their modification stamp; in bulk in no order.
 type CRM interface {
 	registration.CRM
 	activity.CRM
+	invitation.CRM
 	// People gives the users.
-	People(ctx context.Context, since time.Time) iter.Seq2[team.Person, error]
+	People(ctx context.Context, read connection.Read) iter.Seq2[team.Person, error]
 	// Accounts gives the accounts.
-	Accounts(ctx context.Context, since time.Time) iter.Seq2[account.Account, error]
+	Accounts(ctx context.Context, read connection.Read) iter.Seq2[account.Account, error]
 	// Members gives the members of opportunity teams.
-	Members(ctx context.Context, since time.Time) iter.Seq2[opportunity.Member, error]
+	Members(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Member, error]
 	// Contacts gives the contact roles of opportunities.
-	Contacts(ctx context.Context, since time.Time) iter.Seq2[opportunity.Contact, error]
+	Contacts(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Contact, error]
 	// Opportunities gives the opportunities.
-	Opportunities(ctx context.Context, since time.Time) iter.Seq2[opportunity.Opportunity, error]
+	Opportunities(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Opportunity, error]
 	// Total gives how many records of an object there are to read since then.
 	Total(ctx context.Context, object string, since time.Time) (int64, error)
+	// Allowance gives what background work may still use of the day.
+	Allowance(ctx context.Context) (connection.Allowance, error)
 	// Check signs in, and says where the CRM is and in which version.
 	Check(ctx context.Context) (detail string, err error)
 	// Usage gives how much of the CRM's quota is used.
@@ -105,12 +110,19 @@ type Service struct {
 	Registrations *registration.Service
 	Activities    *activity.Service
 	Invitations   *invitation.Service
+	Tagging       *tagging.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
+
+	// BulkFrom is from how many records on an object is read in bulk; 0 is
+	// DefaultBulkFrom.
+	BulkFrom int64
 
 	// Background marks the calls to the CRM that nobody waits for, so that they
 	// leave the last of its daily calls to people; nil marks none.
 	Background func(context.Context) context.Context
+
+	bulk *bulk.Service // set by HookBulk; nil has no acts carried on
 }
 
 // ErrNotConnected is what a flow gives when Salesforce is not connected.
@@ -123,6 +135,9 @@ func (s *Service) Push(ctx context.Context) error {
 		return ErrNotConnected
 	}
 	err := s.pushEdits(ctx)
+	if err == nil {
+		err = s.pushCorrections(ctx)
+	}
 	if err == nil {
 		err = s.pushRegistrations(ctx)
 	}
@@ -150,21 +165,38 @@ func (s *Service) pushEdits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var passed error
+	return s.update(ctx, changes, func(i int, err error) error { return s.Registrations.WrittenCRM(ctx, edits[i], err) })
+}
+
+// pushCorrections writes the corrections of tags that people confirmed. One whose
+// opportunity changed in Salesforce meanwhile is left until that was read.
+func (s *Service) pushCorrections(ctx context.Context) error {
+	changes, corrections, err := s.Tagging.Pending(ctx, pushBatch)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, changes, func(i int, err error) error { return s.Tagging.Written(ctx, &corrections[i], err) })
+}
+
+// update writes changes to opportunities one by one and has each outcome kept. It
+// ends at the first error that passes by itself.
+func (s *Service) update(ctx context.Context, changes []registration.CRMChange, keep func(i int, err error) error) error {
 	for i, c := range changes {
-		err := s.CRM.UpdateOpportunity(ctx, c)
+		res, err := s.CRM.UpdateOpportunity(ctx, c)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if serr := s.Registrations.WrittenCRM(ctx, edits[i], err); serr != nil {
-			return serr
+		if err != nil {
+			return err
 		}
-		if err != nil && !problem.Is(err, problem.KindPrecondition) && problem.RetryOf(err) != problem.RetryHuman {
-			passed = err
-			break
+		if err := keep(i, res.Err); err != nil {
+			return err
+		}
+		if res.Err != nil && !problem.Is(res.Err, problem.KindPrecondition) && problem.RetryOf(res.Err) != problem.RetryHuman {
+			return res.Err
 		}
 	}
-	return passed
+	return nil
 }
 
 func (s *Service) pushRegistrations(ctx context.Context) error {

@@ -23,6 +23,10 @@ func (d *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 	if err := d.refuseNewer(ctx, p); err != nil {
 		return err
 	}
+	// A migration may change an index that a killed Load has set aside.
+	if err := d.Restore(ctx); err != nil {
+		return err
+	}
 	done, err := p.Up(ctx)
 	if err != nil {
 		return fmt.Errorf("db: migrate: %w", classify(err, ""))

@@ -12,6 +12,7 @@ const (
 	CodeInvalidType    = "INVALID_TYPE"
 	CodeFilterOperator = "INVALID_QUERY_FILTER_OPERATOR"
 	CodeNumberRange    = "NUMBER_OUTSIDE_VALID_RANGE"
+	CodeQueryScope     = "INVALID_QUERY_SCOPE"
 )
 
 // Error is a refusal of a query. Row and Column count from 1 and are 0 when

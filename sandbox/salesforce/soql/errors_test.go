@@ -96,6 +96,8 @@ func TestQueriesAreRefusedForTheRightReason(t *testing.T) {
 		{"SELECT TYPEOF Owner WHEN User THEN Id END FROM Account", CodeMalformedQuery, "TYPEOF can only be used with polymorphic relationships"},
 		{"SELECT Title FROM Account WITH DATA CATEGORY a__c AT b__c", CodeMalformedQuery, "Data category"},
 		{"SELECT Id, DISTANCE(Name, GEOLOCATION(1, 2), 'km') FROM Account", CodeInvalidField, "not a geolocation field"},
+		{"SELECT Id FROM Account USING SCOPE my_territory", CodeQueryScope, "'my_territory' is not supported on entity 'Account'"},
+		{"SELECT Id FROM Task USING SCOPE mine", CodeQueryScope, "'mine' is not supported on entity 'Task'"},
 		{"SELECT Id FROM Account WHERE " + strings.Repeat("(", 200), CodeMalformedQuery, "nested too deeply"},
 		{"SELECT Id FROM Account WHERE Name = '" + strings.Repeat("x", 4001) + "'", CodeMalformedQuery, "longer than 4000"},
 		{strings.Repeat(" ", 100_001), CodeMalformedQuery, "longer than 100000"},

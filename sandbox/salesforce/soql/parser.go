@@ -219,7 +219,7 @@ func (p *parser) scope(q *Query) *Error {
 		return err
 	}
 	t, err := p.name()
-	q.Scope = t.text
+	q.Scope, q.scopePos = t.text, t.pos
 	return err
 }
 

@@ -15,13 +15,16 @@ type Options struct {
 	Location         *time.Location // the zone of date literals on dateTime fields; nil means UTC
 	AllRows          bool           // deleted records too (queryAll)
 	DefaultCurrency  string         // the ISO code that FORMAT shows; may be empty
+	UserID           string         // whose records USING SCOPE mine gives
+	Release          int            // the API's release, such as 67; 0 is the newest
 }
 
 // Plan is a checked and compiled query. It is for one goroutine at a time; its
 // results read the Source again while they are rendered.
 type Plan struct {
-	env  *environment
-	root *selection
+	env      *environment
+	root     *selection
+	compiler *compiler // of the whole query's SELECT
 }
 
 // selection is one compiled SELECT.
@@ -68,12 +71,13 @@ type semiJoin struct {
 // error is always an *Error: INVALID_TYPE for unknown objects, INVALID_FIELD
 // for unknown fields, relationships and literals of the wrong type,
 // INVALID_QUERY_FILTER_OPERATOR for operators and ids that do not fit a field,
-// NUMBER_OUTSIDE_VALID_RANGE for the offset, MALFORMED_QUERY for the rest.
+// NUMBER_OUTSIDE_VALID_RANGE for the offset, INVALID_QUERY_SCOPE for a scope
+// that the object has not, MALFORMED_QUERY for the rest.
 //
-// USING SCOPE, WITH SECURITY_ENFORCED and the modes, FOR VIEW and UPDATE
-// TRACKING are accepted and change nothing: whose records a user sees is the
-// caller's business. A currency literal compares by its number: there are no
-// exchange rates here.
+// WITH SECURITY_ENFORCED and the modes, FOR VIEW and UPDATE TRACKING are
+// accepted and change nothing: whose records a user sees is the caller's
+// business. A currency literal compares by its number: there are no exchange
+// rates here.
 func Prepare(q *Query, src Source, opt Options) (*Plan, error) {
 	if opt.Location == nil {
 		opt.Location = time.UTC
@@ -82,7 +86,7 @@ func Prepare(q *Query, src Source, opt Options) (*Plan, error) {
 		opt.FiscalStartMonth = 1
 	}
 	env := &environment{
-		src: src, text: q.Text, all: opt.AllRows, currency: opt.DefaultCurrency, idCols: map[*Object]int{},
+		src: src, text: q.Text, all: opt.AllRows, currency: opt.DefaultCurrency, userID: opt.UserID, release: opt.Release, idCols: map[*Object]int{},
 		cal: calendar{now: opt.Now, location: opt.Location, fiscalStart: time.Month(opt.FiscalStartMonth)},
 	}
 	if q.AllRows {
@@ -96,11 +100,19 @@ func Prepare(q *Query, src Source, opt Options) (*Plan, error) {
 	if !ok {
 		return nil, env.noType(from.Path[0], from.Pos)
 	}
-	root, err := env.compile(q, object, roleRoot)
+	c := env.compiler(q, object)
+	root, err := c.compile(roleRoot)
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{env: env, root: root}, nil
+	return &Plan{env: env, root: root, compiler: c}, nil
+}
+
+// Object names the object that the query is over.
+func (p *Plan) Object() string { return p.root.object.Name }
+
+func (e *environment) compiler(q *Query, object *Object) *compiler {
+	return &compiler{env: e, q: q, object: object, aliases: map[string][]string{}, parents: map[string]bool{}}
 }
 
 func (e *environment) noType(name string, pos int) *Error {
@@ -122,8 +134,8 @@ const (
 	maxFieldsLimit = 200
 )
 
-func (e *environment) compile(q *Query, object *Object, r role) (*selection, *Error) {
-	c := &compiler{env: e, q: q, object: object, aliases: map[string][]string{}, parents: map[string]bool{}}
+func (c *compiler) compile(r role) (*selection, *Error) {
+	e, q, object := c.env, c.q, c.object
 	s := &selection{env: e, object: object, limit: -1, idCol: object.FieldIndex("Id"), deletedCol: object.FieldIndex("IsDeleted")}
 	if err := c.from(); err != nil {
 		return nil, err
@@ -142,6 +154,9 @@ func (e *environment) compile(q *Query, object *Object, r role) (*selection, *Er
 			return nil, err
 		}
 		c.findPaths(s, q.Where)
+	}
+	if err := c.scope(s); err != nil {
+		return nil, err
 	}
 	switch {
 	case c.isCount():
@@ -203,6 +218,23 @@ func (c *compiler) limits(s *selection) *Error {
 		}
 	}
 	return nil
+}
+
+// scope applies USING SCOPE: everything, or mine, the records that the user
+// owns. The other scopes need what no object here has: territories, delegated
+// groups, scoping rules.
+func (c *compiler) scope(s *selection) *Error {
+	switch strings.ToLower(c.q.Scope) {
+	case "", "everything":
+		return nil
+	case "mine":
+		if owner := c.object.FieldIndex("OwnerId"); owner >= 0 {
+			filter, me := s.filter, any(c.env.userID)
+			s.filter = func(r Row) bool { return cell(r, owner) == me && (filter == nil || filter(r)) }
+			return nil
+		}
+	}
+	return c.env.fail(CodeQueryScope, c.q.scopePos, "The scope '"+c.q.Scope+"' is not supported on entity '"+c.object.Name+"'")
 }
 
 func (c *compiler) isCount() bool {
@@ -299,12 +331,9 @@ func (c *compiler) semiJoin(n *Compare, a accessor, top bool) (func(any) bool, *
 	if len(sub.Select) != 1 || sub.Select[0].Expr == nil || sub.Select[0].Expr.Func != "" {
 		return nil, c.env.fail(CodeMalformedQuery, sub.Pos, "semi join sub-selects can only query a single id or reference field")
 	}
-	plan, err := c.env.compile(sub, object, roleSemi)
+	inner := c.env.compiler(sub, object)
+	plan, err := inner.compile(roleSemi)
 	if err != nil {
-		return nil, err
-	}
-	inner := &compiler{env: c.env, q: sub, object: object, aliases: map[string][]string{}, parents: map[string]bool{}}
-	if err := inner.from(); err != nil {
 		return nil, err
 	}
 	field, err := inner.expr(sub.Select[0].Expr)

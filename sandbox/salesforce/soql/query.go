@@ -30,7 +30,7 @@ type Query struct {
 	Update   []string // TRACKING, VIEWSTAT
 	AllRows  bool
 
-	limitPos, offsetPos, allRowsPos int
+	limitPos, offsetPos, allRowsPos, scopePos int
 }
 
 // Grouping is the form of a GROUP BY.

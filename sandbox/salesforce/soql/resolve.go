@@ -16,6 +16,16 @@ const (
 	maxConditionText = 4000
 )
 
+// The releases that changed what a query may hold (TYPEOF; Relationship Query
+// Limitations).
+const (
+	typeOfSince     = 46
+	deepChildsSince = 58 // before, a child sub-select has no children itself
+)
+
+// before says whether the query is of a release older than n.
+func (e *environment) before(n int) bool { return e.release > 0 && e.release < n }
+
 // accessor reads one value from a row.
 type accessor struct {
 	typ    Type
@@ -47,6 +57,8 @@ type environment struct {
 	cal      calendar
 	all      bool
 	currency string
+	userID   string
+	release  int
 	semis    []*semiJoin
 	idCols   map[*Object]int
 
@@ -109,7 +121,7 @@ func (e *environment) parent(candidates []*Object, key any) (Row, *Object) {
 // relationship gives the reference field behind a relationship's name, or -1.
 func relationship(o *Object, name string) int {
 	return slices.IndexFunc(o.Fields, func(f Field) bool {
-		return f.Relationship != "" && strings.EqualFold(f.Relationship, name)
+		return f.Relationship != "" && !f.Hidden && strings.EqualFold(f.Relationship, name)
 	})
 }
 

@@ -18,6 +18,18 @@ func (r *Result) Len() int { return len(r.rows) }
 // Record gives record i, from 0 to Len()-1.
 func (r *Result) Record(i int) Record { return Record{row: r.rows[i], sel: r.root} }
 
+// Filter gives the query's condition as a test of one record, which need not be
+// in the Source. A condition with a sub-select is an *Error.
+func (p *Plan) Filter() (func(Row) bool, error) {
+	if len(p.env.semis) > 0 {
+		return nil, &Error{Code: CodeMalformedQuery, Message: "a condition on one record takes no sub-select"}
+	}
+	if p.root.filter == nil {
+		return func(Row) bool { return true }, nil
+	}
+	return p.root.filter, nil
+}
+
 // checkEvery is after how many rows a scan looks at its context.
 const checkEvery = 4096
 

@@ -136,7 +136,7 @@ func (c *compiler) once(used map[string]bool, name string, pos int) *Error {
 func (c *compiler) allFields(root *branch, item SelectItem, used map[string]bool) *Error {
 	for _, f := range c.object.Fields {
 		custom := strings.HasSuffix(f.Name, "__c")
-		if item.Fields == "CUSTOM" && !custom || item.Fields == "STANDARD" && custom {
+		if f.Hidden || item.Fields == "CUSTOM" && !custom || item.Fields == "STANDARD" && custom {
 			continue
 		}
 		if err := c.once(used, f.Name, item.Pos); err != nil {
@@ -148,6 +148,9 @@ func (c *compiler) allFields(root *branch, item SelectItem, used map[string]bool
 }
 
 func (c *compiler) typeOfNode(root *branch, t *TypeOf) *Error {
+	if c.env.before(typeOfSince) {
+		return c.env.fail(CodeMalformedQuery, t.Pos, "unexpected token: 'TYPEOF'")
+	}
 	path := c.normal(t.Path)
 	if len(path) > maxParentDepth {
 		return c.env.fail(CodeMalformedQuery, t.Pos, tooDeep)
@@ -307,10 +310,13 @@ func (c *compiler) childNode(root *branch, item SelectItem) *Error {
 	}
 	c.env.childDepth++
 	defer func() { c.env.childDepth-- }()
+	if c.env.before(deepChildsSince) && c.env.childDepth > 1 {
+		return c.env.fail(CodeMalformedQuery, from.Pos, "Child sub-selects are nested from API version 58.0 on")
+	}
 	if c.env.childDepth >= maxChildDepth {
 		return c.env.fail(CodeMalformedQuery, from.Pos, "Parent-to-child sub-selects may be nested at most 5 levels deep")
 	}
-	s, err := c.env.compile(item.Sub, object, roleChild)
+	s, err := c.env.compiler(item.Sub, object).compile(roleChild)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type Field struct {
 	Type         Type
 	Relationship string   // "Account" for AccountId, "Fulfillment_Partner__r" for Fulfillment_Partner__c; "" when no reference
 	Long         bool     // a long text area, which no query may filter, sort or group by
+	Hidden       bool     // kept from the user: it has its place in a Row, but no query may name it
 	ReferenceTo  []string // the objects the reference may point to (several: polymorphic, such as Task.What)
 }
 
@@ -62,7 +63,9 @@ type Child struct {
 func (o *Object) Index() {
 	o.byName = make(map[string]int, len(o.Fields))
 	for i, f := range o.Fields {
-		o.byName[strings.ToLower(f.Name)] = i
+		if !f.Hidden {
+			o.byName[strings.ToLower(f.Name)] = i
+		}
 	}
 }
 

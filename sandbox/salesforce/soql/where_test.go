@@ -206,6 +206,18 @@ func TestDeletedRecordsAppearOnlyWithAllRows(t *testing.T) {
 	}
 }
 
+func TestScopeMineGivesWhatTheUserOwns(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	opt := testOptions
+	opt.UserID = id("005", 1)
+	for scope, want := range map[string]string{"mine": "1 3", "Everything": "1 2 3 4"} {
+		if got := ids(t, m, "SELECT Id FROM Account USING SCOPE "+scope+" WHERE Name != 'Nobody'", opt); got != want {
+			t.Errorf("scope %s: got %q, want %q", scope, got, want)
+		}
+	}
+}
+
 func TestIndexesAreUsedAndTheFilterStillHolds(t *testing.T) {
 	t.Parallel()
 	m := newMemory()

@@ -223,6 +223,7 @@ CREATE TABLE registration (
   crm_dirty boolean NOT NULL DEFAULT true,
   crm_error text NOT NULL DEFAULT '',
   crm_row_id text NOT NULL DEFAULT '',
+  offered boolean NOT NULL DEFAULT false,
   created_remote_at timestamptz,
   submitted_at timestamptz,
   decided_at timestamptz,
