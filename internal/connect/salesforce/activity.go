@@ -37,6 +37,7 @@ var activitySources = []source{
 	{"activity.notes", []string{"Description"}, false},
 	{"activity.type", []string{"Type"}, false},
 	{"activity.what", []string{"WhatId"}, true},
+	{"activity.who", []string{"WhoId"}, false},
 	{"activity.who_name", []string{"Who.Name"}, false},
 	{"activity.owner", []string{"OwnerId"}, true},
 	{"activity.owner_name", []string{"Owner.Name"}, false},
@@ -66,7 +67,7 @@ func remoteActivity(o activity.Object) func(plan, values) (activity.Remote, erro
 		out := activity.Remote{
 			Object: o, CRMID: r.ID("Id"), Key: p.text(r, "activity.key"), WhatCRMID: p.id(r, "activity.what"), Deleted: r.Bool("IsDeleted"),
 			Hidden: p.flag(r, "activity.private") || p.flag(r, "activity.child"), Done: o == activity.ObjectEvent || p.flag(r, "activity.closed"),
-			WhoName: p.text(r, "activity.who_name"), OwnerName: p.text(r, "activity.owner_name"), MadeBy: p.text(r, "activity.created_by_name"),
+			WhoCRMID: p.id(r, "activity.who"), WhoName: p.text(r, "activity.who_name"), OwnerName: p.text(r, "activity.owner_name"), MadeBy: p.text(r, "activity.created_by_name"),
 			ChangedBy: p.text(r, "activity.changed_by_name"),
 			Kind:      kindOf(o, p.text(r, "activity.type"), p.text(r, "activity.subtype")),
 		}
@@ -316,6 +317,8 @@ func activityFields(o *Object, w *activity.Write, people map[string]crmPerson) F
 	if w.People {
 		if who := whoOf(w, people); who != "" {
 			f["WhoId"] = who
+		} else if isGone(w, people) {
+			f["WhoId"] = nil
 		}
 	}
 	if fresh {

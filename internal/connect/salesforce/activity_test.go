@@ -254,6 +254,21 @@ func TestOnlyChangedPartsAreWrittenAndAStrangersChangeIsNotWrittenOver(t *testin
 	if who := w.invited(made.CRMID); !slices.Equal(who, []string{stranger}) {
 		t.Errorf("invited %v, not only %s", who, stranger)
 	}
+	// So it is with the one whom the record is about.
+	up.Gone, up.Attendees = up.Attendees, nil
+	for _, c := range []struct{ who, want string }{{found["act_1"].WhoCRMID, ""}, {stranger, stranger}} {
+		if err := w.client.Update(t.Context(), "Event", made.CRMID, Fields{"WhoId": c.who}); err != nil {
+			t.Fatal(err)
+		}
+		found, err := w.LookActivities(t.Context(), activity.ObjectEvent, []string{"act_1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		up.Since, up.WhoCRMID = found["act_1"].Stamp, found["act_1"].WhoCRMID
+		if got := w.write(up)[0]; got.Err != nil || up.WhoCRMID != c.who || got.Now.WhoCRMID != c.want {
+			t.Errorf("about %q: it is about %q, %v", c.who, got.Now.WhoCRMID, got.Err)
+		}
+	}
 }
 
 func TestACancelledEventIsMarkedOrDeleted(t *testing.T) {

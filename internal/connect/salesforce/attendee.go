@@ -53,6 +53,11 @@ func whoOf(w *activity.Write, people map[string]crmPerson) string {
 	return ""
 }
 
+// isGone reports whether the contact that the record is about is an attendee no more.
+func isGone(w *activity.Write, people map[string]crmPerson) bool {
+	return w.WhoCRMID != "" && slices.ContainsFunc(w.Gone, func(a activity.Attendee) bool { return people[a.Email].contactAt(w.AccountCRMID) == w.WhoCRMID })
+}
+
 // people looks the attendees of writes up by their e-mail addresses.
 func (c *CRM) people(ctx context.Context, writes []activity.Write) (map[string]crmPerson, error) {
 	var emails []string

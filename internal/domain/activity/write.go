@@ -25,6 +25,7 @@ type Remote struct {
 	Done       bool // a Task that is closed; an Event always
 	Deleted    bool
 	Hidden     bool // private, or an invitee's copy: not for the team's eyes
+	WhoCRMID   string // the contact that it is about
 	WhoName    string
 	OwnerName  string
 	MadeBy     string
@@ -50,7 +51,6 @@ type Write struct {
 	Object       Object
 	Kind         Kind
 	Key          string
-	CRMID        string
 	WhatCRMID    string
 	AccountCRMID string
 	Face         Face
@@ -61,7 +61,7 @@ type Write struct {
 	Attendees    []Attendee
 	Gone         []Attendee
 	Delete       bool
-	Since        time.Time
+	CRMRef
 }
 
 // Written is how one write went. Now is the record afterwards, nil if it is not there;
@@ -192,7 +192,7 @@ func (s *Service) plan(ctx context.Context, tx *db.Tx, d *Due, there *Remote, mo
 		}
 		return nil, update(ctx, tx, a)
 	}
-	w := s.write(tx, d, CRMRef{CRMID: there.CRMID, Since: there.Stamp})
+	w := s.write(tx, d, CRMRef{CRMID: there.CRMID, WhoCRMID: there.WhoCRMID, Since: there.Stamp})
 	for _, p := range mine {
 		if p.differs(a.Face(), there.Face) {
 			w.Parts = append(w.Parts, p)
@@ -216,14 +216,15 @@ func (s *Service) send(ctx context.Context, tx *db.Tx, a *Activity, w *Write) (*
 
 // CRMRef is a record that is there, as it was when it was looked at.
 type CRMRef struct {
-	CRMID string
-	Since time.Time
+	CRMID    string
+	WhoCRMID string
+	Since    time.Time
 }
 
 func (s *Service) write(tx *db.Tx, d *Due, at CRMRef) *Write {
 	w := &Write{
-		ActivityID: d.ID, Version: d.Version, Object: d.CRMObject, Kind: d.Kind, Key: d.CRMKey, CRMID: at.CRMID, WhatCRMID: d.WhatCRMID, AccountCRMID: d.AccountCRMID,
-		Face: d.Face(), Past: d.Cancelled() || !date.Of(tx.Now()).Before(d.On), Attendees: d.Attendees.V, Since: at.Since,
+		ActivityID: d.ID, Version: d.Version, Object: d.CRMObject, Kind: d.Kind, Key: d.CRMKey, CRMRef: at, WhatCRMID: d.WhatCRMID, AccountCRMID: d.AccountCRMID,
+		Face: d.Face(), Past: d.Cancelled() || !date.Of(tx.Now()).Before(d.On), Attendees: d.Attendees.V,
 	}
 	if d.CancelReason != "" {
 		w.Lines = append(w.Lines, "Cancelled: "+d.CancelReason)
