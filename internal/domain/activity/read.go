@@ -141,7 +141,7 @@ func (s *Service) rereadEngine(ctx context.Context, tx *db.Tx, a *Activity, r *R
 	if r.Deleted {
 		a.GoneAt = tx.Now()
 	}
-	return news, update(ctx, tx, a)
+	return news, noteStamp(ctx, tx, a) // whatever the writing notes of it at the same time
 }
 
 // Unwatched gives joint opportunities (id and CRM id), at most limit, whose activities

@@ -24,6 +24,19 @@ func update(ctx context.Context, tx *db.Tx, a *Activity) error {
 	return err
 }
 
+// noteStamp keeps when a record of what the engine logged was seen, and that it is gone.
+func noteStamp(ctx context.Context, tx *db.Tx, a *Activity) error {
+	_, err := tx.Exec(ctx, `UPDATE activity SET crm_stamp = ?, gone_at = ? WHERE id = ?`, a.CRMStamp, nullTime(a.GoneAt), a.ID)
+	return err
+}
+
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
 // ByID gives one activity; none is a problem of kind not_found.
 func ByID(ctx context.Context, q db.Queryer, activityID string) (Activity, error) {
 	a, err := db.Get[Activity](ctx, q, `SELECT * FROM activity WHERE id = ?`, activityID)
@@ -149,8 +162,8 @@ func watchedBy(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]s
 
 func unwatched(ctx context.Context, q db.Queryer, limit int) ([]Watched, error) {
 	return db.Select[Watched](ctx, q, `SELECT o.id AS opportunity_id, o.crm_id AS opportunity_crm_id FROM opportunity o
-		WHERE NOT o.deleted AND EXISTS (SELECT 1 FROM opportunity_cloud j WHERE j.opportunity_id = o.id AND j.joint)
-		AND NOT EXISTS (SELECT 1 FROM activity_watch w WHERE w.opportunity_id = o.id) ORDER BY o.id LIMIT ?`, limit)
+		WHERE NOT o.deleted AND o.id IN (SELECT j.opportunity_id FROM opportunity_cloud j WHERE j.joint
+			AND NOT EXISTS (SELECT 1 FROM activity_watch w WHERE w.opportunity_id = j.opportunity_id)) ORDER BY o.id LIMIT ?`, limit)
 }
 
 func watch(ctx context.Context, tx *db.Tx, list []Watched) error {

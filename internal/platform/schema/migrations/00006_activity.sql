@@ -24,8 +24,7 @@ ALTER TABLE activity ADD COLUMN crm_stamp timestamptz;
 ALTER TABLE activity ADD COLUMN actor_id text NOT NULL DEFAULT '';
 ALTER TABLE activity ADD COLUMN updated_at timestamptz;
 ALTER TABLE activity ADD COLUMN version bigint NOT NULL DEFAULT 1;
-CREATE INDEX activity_account ON activity (account_id, happened_at) WHERE account_id <> '';
-CREATE INDEX activity_task ON activity (crm_task_id) WHERE crm_task_id <> '';
+CREATE INDEX activity_account ON activity (account_id, happened_at);
 CREATE INDEX activity_conflict ON activity (id) WHERE crm_state = 'conflict';
 
 CREATE TABLE activity_event (

@@ -33,6 +33,9 @@ CREATE INDEX intro_meeting_opportunity ON intro_meeting (opportunity_id, id);
 CREATE INDEX intro_meeting_open ON intro_meeting (ends_at) WHERE state = 'confirmed';
 CREATE UNIQUE INDEX intro_meeting_activity ON intro_meeting (activity_id) WHERE activity_id <> '';
 
+-- When somebody of ours is busy.
+CREATE INDEX activity_owner ON activity (owner_crm_id, starts_at) WHERE crm_object = 'Event';
+
 CREATE TABLE intro_event (
   id text PRIMARY KEY,
   meeting_id text NOT NULL REFERENCES intro_meeting (id) ON DELETE CASCADE,
