@@ -178,20 +178,6 @@ func (b *bench) benchRunning(ctx context.Context) (err error) {
 	return nil
 }
 
-// timed runs one benchmark and tells how long that took.
-func (b *bench) timed(ctx context.Context, name string, run func(context.Context) error) error {
-	began := time.Now()
-	b.say("%s …", name)
-	if err := run(ctx); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	b.say("%s: %s", name, time.Since(began).Round(100*time.Millisecond))
-	return nil
-}
-
 // say tells on standard error how far things are.
 func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
