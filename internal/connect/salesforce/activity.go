@@ -41,9 +41,7 @@ var activitySources = []source{
 	{"activity.owner", []string{"OwnerId"}, true},
 	{"activity.owner_name", []string{"Owner.Name"}, false},
 	{"activity.created_at", []string{"CreatedDate"}, false},
-	{"activity.created_by", []string{"CreatedById"}, false},
 	{"activity.created_by_name", []string{"CreatedBy.Name"}, false},
-	{"activity.changed_by", []string{"LastModifiedById"}, false},
 	{"activity.changed_by_name", []string{"LastModifiedBy.Name"}, false},
 	{"activity.key", []string{activityKey}, false},
 }
@@ -69,8 +67,8 @@ func remoteActivity(o activity.Object) func(plan, values) (activity.Remote, erro
 			Object: o, CRMID: r.ID("Id"), Key: p.text(r, "activity.key"), WhatCRMID: p.id(r, "activity.what"), Deleted: r.Bool("IsDeleted"),
 			Hidden: p.flag(r, "activity.private") || p.flag(r, "activity.child"), Done: o == activity.ObjectEvent || p.flag(r, "activity.closed"),
 			WhoName: p.text(r, "activity.who_name"), OwnerName: p.text(r, "activity.owner_name"), MadeBy: p.text(r, "activity.created_by_name"),
-			ChangedBy: p.text(r, "activity.changed_by_name"), Touched: p.id(r, "activity.changed_by") != p.id(r, "activity.created_by"),
-			Kind: kindOf(o, p.text(r, "activity.type"), p.text(r, "activity.subtype")),
+			ChangedBy: p.text(r, "activity.changed_by_name"),
+			Kind:      kindOf(o, p.text(r, "activity.type"), p.text(r, "activity.subtype")),
 		}
 		f := &out.Face
 		f.Subject, f.Cancelled = strings.CutPrefix(activity.Tidy(p.text(r, "activity.subject")), cancelledPrefix)

@@ -23,11 +23,32 @@ type Face struct {
 	Cancelled  bool      `json:"cancelled,omitempty"`
 }
 
-// Agreement is what Salesforce was seen to hold when both sides said the same, and
-// who took part then.
+// Agreement is what both sides were known to say, and who took part: what Salesforce
+// was seen to hold, or what its record was first to be made of. Sent is what was sent
+// since, of which no look has shown yet whether it arrived.
 type Agreement struct {
 	Face
 	Attendees []Attendee `json:"attendees"`
+	Sent      *Sent      `json:"sent,omitempty"`
+}
+
+// Sent is what a write sent.
+type Sent struct {
+	Face
+	Attendees []Attendee `json:"attendees"`
+}
+
+// arrived takes the parts for agreed that Salesforce has as they were sent: they are
+// our own word, not somebody else's.
+func (g *Agreement) arrived(there Face) {
+	if g.Sent == nil {
+		return
+	}
+	for _, p := range Parts() {
+		if !p.differs(g.Sent.Face, there) {
+			g.set(p, there)
+		}
+	}
 }
 
 // TheirChange is what somebody made of the record in Salesforce while it was changed
@@ -115,6 +136,24 @@ func Changes(a, b Face) []Part {
 	return slices.DeleteFunc(Parts(), func(p Part) bool { return !p.differs(a, b) })
 }
 
+// set takes one part from another face.
+func (f *Face) set(p Part, from Face) {
+	switch p {
+	case PartSubject:
+		f.Subject = from.Subject
+	case PartNotes:
+		f.Notes = from.Notes
+	case PartLocation:
+		f.Location = from.Location
+	case PartWhen:
+		f.StartsAt, f.EndsAt, f.On, f.Minutes = from.StartsAt, from.EndsAt, from.On, from.Minutes
+	case PartOwner:
+		f.OwnerCRMID = from.OwnerCRMID
+	case PartCancelled:
+		f.Cancelled = from.Cancelled
+	}
+}
+
 // Text gives the part in words, times in UTC.
 func (f Face) Text(p Part) string {
 	switch p {
@@ -153,18 +192,14 @@ func (f Face) when() string {
 
 // take puts one part of a face into the activity.
 func (a *Activity) take(p Part, f Face, ownerName string, now time.Time) {
+	is := a.Face()
+	is.set(p, f)
+	a.Subject, a.Body, a.Location, a.StartsAt, a.EndsAt, a.On, a.Minutes, a.OwnerCRMID = is.Subject, is.Notes, is.Location, is.StartsAt, is.EndsAt, is.On, is.Minutes, is.OwnerCRMID
 	switch p {
-	case PartSubject:
-		a.Subject = f.Subject
-	case PartNotes:
-		a.Body = f.Notes
-	case PartLocation:
-		a.Location = f.Location
 	case PartWhen:
-		a.StartsAt, a.EndsAt, a.On, a.Minutes = f.StartsAt, f.EndsAt, f.On, f.Minutes
 		a.HappenedAt = happened(a)
 	case PartOwner:
-		a.OwnerCRMID, a.OwnerName = f.OwnerCRMID, ownerName
+		a.OwnerName = ownerName
 	case PartCancelled:
 		a.CancelledAt, a.CancelReason = time.Time{}, ""
 		if f.Cancelled {

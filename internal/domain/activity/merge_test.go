@@ -196,6 +196,100 @@ func TestSomebodysChangeAfterALostCreateIsNotWrittenOver(t *testing.T) {
 	})
 }
 
+func TestWhatArrivedThoughItsAnswerWasLostIsOurOwnWord(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		o := newOrg()
+		lost := func() {
+			t.Helper()
+			o.lose = true
+			if err := f.push(t, o); err == nil {
+				t.Fatal("a lost answer counts as done")
+			}
+		}
+		agrees := func(id, subject, notes string) {
+			t.Helper()
+			f.must(t, f.push(t, o))
+			got, there := f.get(t, id), o.records[id].Face
+			if got.CRMState != CRMStateLogged || got.Subject != subject || got.Body != notes || there.Subject != subject || there.Notes != notes {
+				t.Errorf("%s %q %q here, %q %q there", got.CRMState, got.Subject, got.Body, there.Subject, there.Notes)
+			}
+		}
+		a := f.record(t, f.meeting())
+		lost()
+		o.edit(a.ID, func(r *Remote) { r.Face.Notes = "Theirs" })
+		f.change(t, a, func(in *Input) { in.Subject = "Second" })
+		agrees(a.ID, "Second", "Theirs")
+
+		a = f.get(t, a.ID)
+		f.change(t, a, func(in *Input) { in.Subject = "Third" })
+		lost()
+		f.change(t, f.get(t, a.ID), func(in *Input) { in.Subject = "Fourth" })
+		agrees(a.ID, "Fourth", "Theirs")
+
+		f.change(t, f.get(t, a.ID), func(in *Input) { in.Subject = "Fifth" })
+		lost()
+		o.edit(a.ID, func(r *Remote) { r.Face.Subject = "Sally's" })
+		f.must(t, f.push(t, o))
+		if got := f.get(t, a.ID); got.CRMState != CRMStateConflict || got.Subject != "Fifth" || o.records[a.ID].Face.Subject != "Sally's" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestAnAttendeeWhoMayHaveBeenWrittenIsTakenOffAgain(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		o := newOrg()
+		a := f.record(t, f.meeting())
+		o.lose = true
+		if err := f.push(t, o); err == nil {
+			t.Fatal("a lost answer counts as done")
+		}
+		var left Attendee
+		f.change(t, a, func(in *Input) { left, in.Attendees = in.Attendees[0], in.Attendees[1:] })
+		due, err := f.Due(f.ctx, 10)
+		f.must(t, err)
+		found, err := o.LookActivities(f.ctx, ObjectEvent, []string{a.ID})
+		f.must(t, err)
+		writes, err := f.Plan(f.ctx, due, found)
+		if f.must(t, err); len(writes) != 1 || !writes[0].People || len(writes[0].Gone) != 1 || writes[0].Gone[0].Name != left.Name {
+			t.Errorf("%+v", writes)
+		}
+	})
+}
+
+func TestSomebodysChangeBetweenWriteAndLookIsKeptAndTold(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		o := newOrg()
+		o.rule = func(r *Remote) { r.Face.Notes = "Sally's" } // before the record is looked at again
+		a := f.written(t, o)
+		list, err := f.History(f.ctx, a.ID)
+		if err != nil || a.Body != "Sally's" || list[0].Kind != "adopted" || !strings.Contains(list[0].Body, "Notes: “") || !strings.Contains(list[0].Body, "→ “Sally's”") {
+			t.Errorf("%q %+v, %v", a.Body, list, err)
+		}
+
+		// The same while a person changes something else here.
+		f.change(t, a, func(in *Input) { in.Location = "Room 1" })
+		due, err := f.Due(f.ctx, 10)
+		f.must(t, err)
+		found, err := o.LookActivities(f.ctx, ObjectEvent, []string{a.ID})
+		f.must(t, err)
+		writes, err := f.Plan(f.ctx, due, found)
+		f.must(t, err)
+		f.change(t, f.get(t, a.ID), func(in *Input) { in.Subject = "Ours" })
+		o.rule = func(r *Remote) { r.Face.Notes = "Sally's second" }
+		results, err := o.WriteActivities(f.ctx, writes)
+		f.must(t, err)
+		_, err = f.Written(f.ctx, writes, results)
+		f.must(t, err)
+		o.rule = nil
+		f.must(t, f.push(t, o))
+		got, there := f.get(t, a.ID), o.records[a.ID].Face
+		if there.Notes != "Sally's second" || got.Body != there.Notes || there.Subject != "Ours" || there.Location != "Room 1" || got.CRMState != CRMStateLogged {
+			t.Errorf("%+v\n%+v", there, got)
+		}
+	})
+}
+
 func TestWhatARuleOfTheOrganisationMakesOfItIsWhatWeShow(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		o := newOrg()

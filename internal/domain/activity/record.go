@@ -498,11 +498,7 @@ func (s *Service) Settle(ctx context.Context, w Wish, c Choice) (Activity, error
 				}
 				words, subject = describe(theirs.Parts, before, theirs.Face), "took what Salesforce has; replaced here"
 			}
-			agreed := Agreement{Face: theirs.Face}
-			if a.Agreed.V != nil {
-				agreed.Attendees = a.Agreed.V.Attendees
-			}
-			a.Agreed.V, a.Theirs.V, a.CRMState, a.CRMError = &agreed, nil, CRMStatePending, ""
+			a.Agreed.V.Face, a.Theirs.V, a.CRMState, a.CRMError = theirs.Face, nil, CRMStatePending, ""
 			if err := s.tell(ctx, tx, a, "settled", subject, words); err != nil {
 				return err
 			}

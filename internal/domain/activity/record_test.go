@@ -35,7 +35,7 @@ func newOrg() *org {
 
 func (o *org) touch(r *Remote, by string) {
 	o.stamp = o.stamp.Add(time.Second)
-	r.Stamp, r.ChangedBy, r.Touched = o.stamp, by, by != r.MadeBy
+	r.Stamp, r.ChangedBy = o.stamp, by
 }
 
 // edit is somebody's change in Salesforce.

@@ -16,21 +16,19 @@ import (
 
 // Remote is a Task or Event as Salesforce holds it.
 type Remote struct {
-	Object    Object
-	CRMID     string
-	Key       string // our external id, "" on what was made there
-	WhatCRMID string // the record that it is about
-	Kind      Kind
-	Face      Face
-	Done      bool // a Task that is closed; an Event always
-	Deleted   bool
-	Hidden    bool // private, or an invitee's copy: not for the team's eyes
-	WhoName   string
-	OwnerName string
-	MadeBy    string
-	ChangedBy string
-	// Touched says that somebody else than who made the record changed it last.
-	Touched    bool
+	Object     Object
+	CRMID      string
+	Key        string // our external id, "" on what was made there
+	WhatCRMID  string // the record that it is about
+	Kind       Kind
+	Face       Face
+	Done       bool // a Task that is closed; an Event always
+	Deleted    bool
+	Hidden     bool // private, or an invitee's copy: not for the team's eyes
+	WhoName    string
+	OwnerName  string
+	MadeBy     string
+	ChangedBy  string
 	HappenedAt time.Time
 	MadeAt     time.Time
 	Stamp      time.Time
@@ -161,19 +159,17 @@ func (s *Service) plan(ctx context.Context, tx *db.Tx, d *Due, there *Remote, mo
 	case there == nil && a.CRMTaskID == "":
 		w := s.write(tx, d, CRMRef{})
 		w.Parts, w.People = Parts(), true
-		return w, nil
+		a.Agreed.V = &Agreement{Face: w.Face}
+		return s.send(ctx, tx, a, w)
 	case there == nil || there.Deleted:
 		return nil, s.gone(ctx, tx, a)
 	}
 	a.CRMTaskID = there.CRMID
-	base, known := there.Face, a.Agreed.V != nil
-	switch {
-	case known:
-		base = a.Agreed.V.Face
-	case there.Touched: // what was first written is what we have, and they changed it
-		base = a.Face()
+	if a.Agreed.V == nil {
+		a.Agreed.V = &Agreement{} // it was never sent from here as far as is known: what differs is for a person to settle
 	}
-	ours := a.Face()
+	a.Agreed.V.arrived(there.Face)
+	base, ours := a.Agreed.V.Face, a.Face()
 	mine, theirs := Changes(base, ours), Changes(base, there.Face)
 	var both, adopted []Part
 	for _, p := range theirs {
@@ -202,16 +198,20 @@ func (s *Service) plan(ctx context.Context, tx *db.Tx, d *Due, there *Remote, mo
 			w.Parts = append(w.Parts, p)
 		}
 	}
-	w.Gone, w.People = a.partedFrom(known)
+	w.Gone, w.People = a.partedFrom()
 	w.Delete = a.Cancelled() && mode == CancelDelete
 	if len(w.Parts) == 0 && !w.People && !w.Delete {
 		return nil, s.agree(ctx, tx, a, there)
 	}
-	if err := update(ctx, tx, a); err != nil {
-		return nil, err
-	}
+	return s.send(ctx, tx, a, w)
+}
+
+// send keeps what is about to be sent: its answer may be lost.
+func (s *Service) send(ctx context.Context, tx *db.Tx, a *Activity, w *Write) (*Write, error) {
+	a.Agreed.V.Sent = &Sent{Face: w.Face, Attendees: w.Attendees}
+	err := update(ctx, tx, a)
 	w.Version = a.Version
-	return w, nil
+	return w, err
 }
 
 // CRMRef is a record that is there, as it was when it was looked at.
@@ -249,18 +249,21 @@ func (p Attendee) line() string {
 	return out + " (" + p.Side.Label() + ")"
 }
 
-// partedFrom gives who is no attendee any more since both sides agreed, and whether
-// anything about them changed; all is new if they never agreed.
-func (a *Activity) partedFrom(known bool) (gone []Attendee, changed bool) {
-	if !known {
-		return nil, len(a.Attendees.V) > 0
+// partedFrom gives who is no attendee any more of those that Salesforce may have, and
+// whether anything is to be written about attendees.
+func (a *Activity) partedFrom() (gone []Attendee, changed bool) {
+	were := slices.Clone(a.Agreed.V.Attendees)
+	changed = !slices.Equal(were, a.Attendees.V)
+	if sent := a.Agreed.V.Sent; sent != nil && !slices.Equal(were, sent.Attendees) {
+		were, changed = append(were, sent.Attendees...), true
 	}
-	for _, p := range a.Agreed.V.Attendees {
-		if !slices.ContainsFunc(a.Attendees.V, func(q Attendee) bool { return q.Email == p.Email }) {
+	for _, p := range were {
+		same := func(q Attendee) bool { return q.Email == p.Email }
+		if !slices.ContainsFunc(a.Attendees.V, same) && !slices.ContainsFunc(gone, same) {
 			gone = append(gone, p)
 		}
 	}
-	return gone, !slices.Equal(a.Agreed.V.Attendees, a.Attendees.V)
+	return gone, changed
 }
 
 // adopt takes parts over from Salesforce: nobody here changed them.
@@ -340,16 +343,16 @@ func (s *Service) written(ctx context.Context, tx *db.Tx, w *Write, res Written)
 		}
 		return true, update(ctx, tx, &a)
 	case res.Err == nil && res.Now != nil:
-		a.Agreed.V = &Agreement{Face: res.Now.Face, Attendees: w.Attendees}
+		a.Agreed.V = &Agreement{Face: w.Face, Attendees: w.Attendees}
 		a.CRMTaskID, a.CRMStamp, a.GoneAt, a.Done, a.LoggedAt = res.Now.CRMID, res.Now.Stamp, time.Time{}, res.Now.Done, tx.Now()
 		if !current {
-			return true, update(ctx, tx, &a) // a person changed it meanwhile: it is to be written again
+			return true, update(ctx, tx, &a) // a person changed it meanwhile: it is to be merged and written again
 		}
-		// A rule of the organisation may have made something else of it.
-		for _, p := range Changes(a.Face(), res.Now.Face) {
-			a.take(p, res.Now.Face, res.Now.OwnerName, tx.Now())
+		// A rule of the organisation, or somebody since, may have made something else of it.
+		if err := s.adopt(ctx, tx, &a, Changes(w.Face, res.Now.Face), res.Now); err != nil {
+			return false, err
 		}
-		a.CRMState, a.CRMError = CRMStateLogged, ""
+		a.Agreed.V.Face, a.CRMState, a.CRMError = res.Now.Face, CRMStateLogged, ""
 		return true, update(ctx, tx, &a)
 	case res.Err != nil && current && problem.RetryOf(res.Err) == problem.RetryHuman:
 		a.CRMState, a.CRMError = CRMStateFailed, res.Err.Error()
