@@ -71,7 +71,7 @@ check-vuln: # advisory: known vulnerabilities, when their database can be reache
 	if [ $$code -eq 3 ]; then echo "$$out"; exit 1; fi; \
 	echo "govulncheck: skipped, its database can't be reached" >&2; }
 
-bench: ## the benchmarks with their targets, as a table
+bench: ## the benchmarks with their targets, as a table (needs 8 GB of memory)
 	cd bench && go run .
 
 golden-update: ## write the golden files anew; look at the diff

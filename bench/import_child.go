@@ -24,6 +24,7 @@ type importTask struct {
 type imported struct {
 	Steps   []importStep
 	Seconds float64
+	Steady  int // calls of a later read, nothing having changed
 }
 
 // importStep is one object of Salesforce.
@@ -88,5 +89,16 @@ func childImport(ctx context.Context, given []byte) (any, error) {
 			note(p)
 		}
 	}
+	if err == nil {
+		out.Steady, err = steady(ctx, a)
+	}
 	return out, errors.Join(err, a.Close())
+}
+
+// steady gives how many calls a read costs when nothing has changed.
+func steady(ctx context.Context, a *app.App) (int, error) {
+	before, _ := a.Salesforce.Usage()
+	err := a.Sync.Pull(ctx)
+	after, _ := a.Salesforce.Usage()
+	return after.Used - before.Used, err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,27 +81,31 @@ type sandboxProcess struct {
 	errs bytes.Buffer
 }
 
-func (b *bench) startSandbox(ctx context.Context) error {
+func (b *bench) startSandbox(ctx context.Context, accounts, opportunities int) (*sandboxProcess, error) {
 	s := &sandboxProcess{cmd: command(ctx, b.binary, "sandbox", "--json", "--no-quotas",
-		"--accounts", strconv.Itoa(b.accounts()), "--opportunities", strconv.Itoa(b.opportunities()))}
+		"--accounts", strconv.Itoa(accounts), "--opportunities", strconv.Itoa(opportunities))}
 	s.cmd.Stderr = &s.errs
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b.say("sandbox with %s accounts and %s opportunities …", grouped(int64(b.accounts())), grouped(int64(b.opportunities())))
+	b.say("sandbox with %s accounts and %s opportunities …", grouped(int64(accounts)), grouped(int64(opportunities)))
 	if err := s.cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	b.sandbox = s
 	var ready struct {
 		Services *sandbox.Services `json:"services"`
 	}
 	ready.Services = &s.Services
 	if err := json.NewDecoder(out).Decode(&ready); err != nil {
-		return errors.Join(fmt.Errorf("the sandbox did not start: %w: %.500s", err, s.errs.String()), s.stop())
+		return nil, errors.Join(fmt.Errorf("the sandbox did not start: %w: %.500s", err, s.errs.String()), s.stop())
 	}
-	return nil
+	// What was changed within the last minutes is read again and again, and an
+	// organisation that is made at once was changed just now, all of it.
+	if err := answer(ctx, http.MethodPost, s.Salesforce.URL+"/_control/clock", "", `{"advance":"1h"}`, new(any)); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
 }
 
 func (s *sandboxProcess) stop() error { return stopProcess(s.cmd) }
@@ -171,6 +176,7 @@ func child(ctx context.Context, part string) error {
 	}
 	run, ok := map[string]func(context.Context, []byte) (any, error){
 		"import": childImport, "read-tandem": childReadTandem, "read-gosalesforce": childReadGoSalesforce, "read-json": childReadJSON,
+		"bulk": childBulk,
 	}[part]
 	if !ok {
 		return fmt.Errorf("no part %s", part)

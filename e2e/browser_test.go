@@ -190,6 +190,10 @@ func paint(ctx context.Context, t *testing.T, scheme string) {
 	}
 }
 
+// narrowInputs names the inputs that are too narrow for a number.
+const narrowInputs = `[...document.querySelectorAll("main input:not([type=hidden], [type=checkbox], [type=radio]), main select, main textarea")]
+	.filter(x => x.offsetParent !== null && x.getBoundingClientRect().width < 48 && !x.closest(".sr")).map(x => x.name || x.id).join(", ")`
+
 // painted waits until the page is drawn in the colours and at the width that were
 // chosen last.
 const painted = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(true), 250))))`
@@ -210,6 +214,9 @@ func examine(ctx context.Context, t *testing.T, axe, name string) {
 			}
 			if over := evaluate[int](ctx, t, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 				t.Errorf("%s is %d pixels wider than the window of %d", name, over, width)
+			}
+			if over := evaluate[int](ctx, t, `Math.max(0, ...[...document.querySelectorAll(".table-scroll")].map(x => x.scrollWidth - x.clientWidth))`); over > 0 {
+				t.Errorf("a table of %s hides %d pixels at %d", name, over, width)
 			}
 			picture(ctx, t, fmt.Sprintf("%s-%d-%s", name, width, scheme))
 		}
@@ -283,6 +290,9 @@ func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
 					}
 					if over := evaluate[int](ctx, t, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 						t.Errorf("the page is %d pixels wider than the window", over)
+					}
+					if narrow := evaluate[string](ctx, t, narrowInputs); narrow != "" {
+						t.Errorf("what is entered cannot be seen in %s", narrow)
 					}
 					if moved := evaluate[string](ctx, t, shifts); moved != "" {
 						t.Errorf("the layout shifts by %s", moved)

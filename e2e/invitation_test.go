@@ -98,7 +98,7 @@ func TestAReferralIsAcceptedAndLinkedAndAnotherRejectedInTheBrowser(t *testing.T
 	v := o.visitor()
 	take, leave := o.offered(v, "Ampersand Freight"), o.offered(v, "Bracket Pharma") // told by the events: the next poll is minutes away
 	// Reading needs no script.
-	if x := v.get(take); !strings.Contains(x.text, "Hidden until it is accepted") || !strings.Contains(x.text, "Customer contacts") || strings.Contains(x.text, "Sender contacts</dt>") {
+	if x := v.get(take); !strings.Contains(x.text, "Hidden until it is accepted") || !strings.Contains(x.text, "customer contacts") || strings.Contains(x.text, "Sender contacts</dt>") {
 		t.Fatalf("the page of an offer: %s", x.text)
 	}
 	if x := v.get("/"); !strings.Contains(x.text, "Ampersand Freight") || !strings.Contains(x.text, "Answer it") {

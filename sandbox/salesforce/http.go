@@ -140,6 +140,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, rep *reply, kind k
 	for k, v := range rep.header {
 		w.Header()[k] = v
 	}
+	w.Header().Set("Date", s.clock.Now().UTC().Format(http.TimeFormat))
 	if rep.stream != nil {
 		s.sendStream(w, r, rep, kind)
 		return

@@ -88,7 +88,9 @@ func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Rea
 		query = c.Query
 	}
 	wanted := true
-	opts := QueryOptions{OnTotal: func(total int) { wanted = read.Total == nil || read.Total(int64(total)) }}
+	opts := QueryOptions{OnTotal: func(total int, asked time.Time) {
+		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: asked, Ordered: true, Total: int64(total)})
+	}}
 	for r, err := range query(ctx, since(p.soql, read.Since)+" ORDER BY SystemModstamp, Id", opts) {
 		if err == nil && !wanted || !given(r, err) {
 			return
@@ -99,12 +101,16 @@ func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Rea
 // changedInBulk gives false, and no record, when Salesforce does not read this in
 // bulk.
 func (c *Client) changedInBulk(ctx context.Context, p plan, read connection.Read, given func(values, error) bool) bool {
-	for r, err := range c.BulkQuery(ctx, since(p.soql, read.Since), BulkOptions{All: !read.Since.IsZero(), AsOf: read.AsOf}) {
+	wanted := true
+	opts := BulkOptions{All: !read.Since.IsZero(), AsOf: func(at time.Time) {
+		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: at, Total: -1})
+	}}
+	for r, err := range c.BulkQuery(ctx, since(p.soql, read.Since), opts) {
 		if remote := problem.RemoteOf(err); remote != nil && remote.Retry == problem.RetryHuman && slices.Contains(notInBulk, remote.Code) {
 			c.log.InfoContext(ctx, "salesforce: read page by page, not in bulk", "object", p.object, "error", err)
 			return false
 		}
-		if !given(r, err) {
+		if err == nil && !wanted || !given(r, err) {
 			return true
 		}
 	}

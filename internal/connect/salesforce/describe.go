@@ -83,8 +83,9 @@ type described struct {
 }
 
 // describeFor is how long a read relies on a description without asking whether it
-// has changed. A statement that is refused for a field ends that at once.
-const describeFor = 10 * time.Minute
+// has changed: a field that our user comes to see is read that much later. A
+// statement that is refused for a field ends that at once.
+const describeFor = time.Hour
 
 // recent is Describe without a call while the description is young.
 func (c *Client) recent(ctx context.Context, object string) (*Object, error) {

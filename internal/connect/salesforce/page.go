@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // A page keeps the answer's bytes and an index of where each record's fields
@@ -14,6 +15,7 @@ import (
 type page struct {
 	buf     []byte
 	total   int
+	asked   time.Time // Salesforce's time, zero when not told
 	done    bool
 	next    string // nextRecordsUrl, "" at the end
 	records []extent

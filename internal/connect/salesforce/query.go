@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 )
@@ -20,9 +21,10 @@ type QueryOptions struct {
 	// BatchSize asks for pages of so many records, 200 to 2,000; Salesforce
 	// may give fewer. 0 leaves it to Salesforce (2,000).
 	BatchSize int
-	// OnTotal, if set, is told the number of records that match, once, before
-	// the first.
-	OnTotal func(total int)
+	// OnTotal, if set, is told the number of records that match, and
+	// Salesforce's time when it was asked (zero when it does not tell it), once,
+	// before the first.
+	OnTotal func(total int, asked time.Time)
 }
 
 // Query runs a SOQL statement and gives its records as they come; the next page
@@ -95,7 +97,7 @@ func (c *Client) query(ctx context.Context, op, path, soql string, opts QueryOpt
 			return
 		}
 		if opts.OnTotal != nil {
-			opts.OnTotal(p.total)
+			opts.OnTotal(p.total, p.asked)
 		}
 		c.pages(ctx, p, opts, yield)
 	}
@@ -185,5 +187,6 @@ func (c *Client) fetchPage(ctx context.Context, cl call, opts QueryOptions, befo
 	if err != nil {
 		return nil, garbage(cl.op, ans, err.Error())
 	}
+	p.asked = ans.asked
 	return p, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 )
 
@@ -145,7 +146,7 @@ func TestQueryFollowsAllPagesInOrder(t *testing.T) {
 		})
 		c, _ := newClient(t, f)
 		total, next := -1, 0
-		for r, err := range c.Query(t.Context(), "SELECT n FROM Account", QueryOptions{BatchSize: 50, OnTotal: func(n int) { total = n }}) {
+		for r, err := range c.Query(t.Context(), "SELECT n FROM Account", QueryOptions{BatchSize: 50, OnTotal: func(n int, _ time.Time) { total = n }}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,6 +157,42 @@ func TestQueryFollowsAllPagesInOrder(t *testing.T) {
 		}
 		if next != n || total != n {
 			t.Errorf("%d records of %d, total %d", next, n, total)
+		}
+	}
+}
+
+func TestAReadKnowsWhenItWasAskedBySalesforcesClock(t *testing.T) {
+	t.Parallel()
+	theirs := time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
+	for _, tc := range []struct {
+		name, date string
+		want       time.Time
+	}{
+		{"an answer that took four seconds", theirs.Format(http.TimeFormat), theirs.Add(-4 * time.Second)},
+		{"no date", "", time.Time{}},
+		{"no date that can be read", "today", time.Time{}},
+	} {
+		ours := clock.NewFake(start)
+		f := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+			ours.Advance(4 * time.Second)
+			w.Header()["Date"] = nil // else the server writes its own
+			if tc.date != "" {
+				w.Header().Set("Date", tc.date)
+			}
+			paged(0, 200)(w, r)
+		})
+		c, _ := newClient(t, f, func(cfg *Config) { cfg.Clock = ours })
+		told := 0
+		for _, err := range c.Query(t.Context(), "SELECT n FROM Account", QueryOptions{OnTotal: func(n int, asked time.Time) {
+			told++
+			if n != 0 || !asked.Equal(tc.want) {
+				t.Errorf("%s: asked at %v, want %v", tc.name, asked, tc.want)
+			}
+		}}) {
+			t.Fatal(err)
+		}
+		if told != 1 {
+			t.Errorf("%s: told %d times", tc.name, told)
 		}
 	}
 }

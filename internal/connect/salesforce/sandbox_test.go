@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	sandbox "github.com/tandem-cosell/tandem/sandbox/salesforce"
 )
@@ -394,4 +396,51 @@ func TestSandboxJWTSignInWorksAndAWrongKeyIsForAHuman(t *testing.T) {
 	wrong := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(other)}))
 	c, _, _ = organization(t, 0, opt, use(wrong))
 	wantRemote(t, c.Ping(t.Context()), problem.RetryHuman, "invalid_grant", 400)
+}
+
+func TestSandboxAReadWhenNothingChangedCostsOneCallForEachObject(t *testing.T) {
+	t.Parallel()
+	c, _, base := organization(t, 10, sandbox.Options{})
+	control(t, base, "clock", `{"advance":"1h"}`)
+	crm := NewCRM(c, "USD")
+	round := func(since time.Time) (records int, asOf []time.Time) {
+		read := connection.Read{Since: since, Begun: func(b connection.Begun) bool {
+			if !b.Ordered {
+				t.Error("read in no order")
+			}
+			records, asOf = records+int(b.Total), append(asOf, b.AsOf)
+			return true
+		}}
+		drain(t, crm.People(t.Context(), read))
+		drain(t, crm.Accounts(t.Context(), read))
+		drain(t, crm.Members(t.Context(), read))
+		drain(t, crm.Contacts(t.Context(), read))
+		drain(t, crm.Opportunities(t.Context(), read))
+		return records, asOf
+	}
+	records, asOf := round(time.Time{})
+	if records < 21 || len(asOf) != 5 {
+		t.Fatalf("%d records in %d reads", records, len(asOf))
+	}
+	for _, at := range asOf {
+		if d := time.Until(at) - time.Hour; d > 0 || d < -time.Minute {
+			t.Errorf("asked at %v by the organisation's clock", at)
+		}
+	}
+	before, _ := c.Usage()
+	if records, asOf = round(asOf[0].Add(-5 * time.Minute)); records != 0 || len(asOf) != 5 {
+		t.Errorf("then %d records in %d reads", records, len(asOf))
+	}
+	if after, _ := c.Usage(); after.Used-before.Used != 5 {
+		t.Errorf("it cost %d calls", after.Used-before.Used)
+	}
+}
+
+func drain[T any](t *testing.T, records iter.Seq2[T, error]) {
+	t.Helper()
+	for _, err := range records {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -44,9 +44,11 @@ type call struct {
 	streamed    bool // a good answer's body is read by the caller, who closes it
 }
 
-// answer is a reply: whole, or with the body still to be read.
+// answer is a reply: whole, or with the body still to be read. asked is Salesforce's
+// time when it was asked, zero where it does not tell its time.
 type answer struct {
 	status int
+	asked  time.Time
 	header http.Header
 	body   []byte
 	stream io.ReadCloser
@@ -176,13 +178,17 @@ func (c *Client) send(ctx context.Context, s *session, cl call) (ans *answer, se
 		return nil, !asked.Load() || connected.Load(), withoutURL(err)
 	}
 	c.budget.observe(resp.Header.Get("Sforce-Limit-Info"), c.clock.Now())
+	var there time.Time
+	if t, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		there = t.Add(-c.clock.Now().Sub(began))
+	}
 	if cl.streamed && cl.accepts(resp.StatusCode) {
 		body, err := newStream(resp, wait, release)
 		if err != nil {
 			return nil, true, err
 		}
 		handedOver = true
-		return &answer{status: resp.StatusCode, header: resp.Header, stream: body}, true, nil
+		return &answer{status: resp.StatusCode, asked: there, header: resp.Header, stream: body}, true, nil
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end or given up: nothing to learn
 	limit := maxBody
@@ -194,7 +200,7 @@ func (c *Client) send(ctx context.Context, s *session, cl call) (ans *answer, se
 	if err != nil && cl.accepts(resp.StatusCode) {
 		return nil, true, fmt.Errorf("the answer (HTTP %d) broke off: %w", resp.StatusCode, err)
 	}
-	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, true, nil
+	return &answer{status: resp.StatusCode, asked: there, header: resp.Header, body: body}, true, nil
 }
 
 func (c *Client) request(ctx context.Context, s *session, cl call) (*http.Request, error) {

@@ -11,13 +11,20 @@ type Read struct {
 	// much there is, the records in no order. A system that cannot is read page by
 	// page all the same.
 	Bulk bool
-	// Total, if set, is told how many records there are, once, before the first.
-	// When it gives false the read ends there.
-	Total func(records int64) bool
-	// AsOf, if set, is told the outside system's time at which a bulk read began,
-	// once, before its first record: what was changed before that is in it. It is
-	// not told when the records come in the order of their change.
-	AsOf func(at time.Time)
+	// Begun, if set, is told of the read before its first record, and again when it
+	// has to begin in another way. When it gives false the read ends there.
+	Begun func(Begun) bool
+}
+
+// Begun is what is known of a read when it begins.
+type Begun struct {
+	// AsOf is the outside system's time at which it was asked: what was changed
+	// before that is read, but for what was still under way. Zero is not known.
+	AsOf time.Time
+	// Ordered says that the records come in the order of their change.
+	Ordered bool
+	// Total is how many records there are, -1 when that is not known.
+	Total int64
 }
 
 // Allowance is what background work may still use of a day, under the share of the

@@ -401,6 +401,7 @@ func (s *Service) Arrived(ctx context.Context, tx *db.Tx, list []opportunity.Opp
 			continue
 		}
 		before := i.State
+		i.OpportunityCRMID = o.CRMID
 		err = s.link(ctx, tx, &i, o)
 		if problem.Is(err, problem.KindConflict) {
 			continue // one of the two is linked with something else: the invitation's page says so

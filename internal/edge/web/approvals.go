@@ -81,15 +81,21 @@ func (w *Web) approvals(rw http.ResponseWriter, r *http.Request) {
 	}
 	d := approvalsData{table: ui.DataTable{
 		ID: "approvals", Caption: "Requests for approval", Empty: empty,
-		Columns: []ui.Column{{Key: "what", Label: "What", Fixed: true, Grow: true}, {Key: "deal", Label: "Deal"}, {Key: "amount", Label: "Amount", End: true}, {Key: "who", Label: "Asked by"}, {Key: "when", Label: "Asked"}, {Key: "state", Label: "State"}},
+		Columns: []ui.Column{{Key: "what", Label: "What", Fixed: true, Grow: true}, {Key: "deal", Label: "Deal", Wrap: true}, {Key: "amount", Label: "Amount", End: true}, {Key: "who", Label: "Asked by"}, {Key: "when", Label: "Asked"}},
 	}}
+	if box != boxWaiting { // there it is the same for all
+		d.table.Columns = append(d.table.Columns, ui.Column{Key: "state", Label: "State"})
+	}
 	for i := range rows {
 		x := &rows[i]
-		d.table.Rows = append(d.table.Rows, ui.Row{ID: x.ID, Href: requestPath(x.ID), Name: x.Title, Cells: []templ.Component{
+		row := ui.Row{ID: x.ID, Href: requestPath(x.ID), Name: x.Title, Cells: []templ.Component{
 			ui.Two(x.Title, strings.Join(x.Details.V, " · ")), dealCell(x), amountOf(x.Amount(), true), ui.PersonName(x.RequestedByName),
 			ui.Time{At: x.RequestedAt, Style: ui.TimeAgo},
-			requestBadge(x),
-		}})
+		}}
+		if box != boxWaiting {
+			row.Cells = append(row.Cells, requestBadge(x))
+		}
+		d.table.Rows = append(d.table.Rows, row)
 	}
 	if next != "" {
 		d.next = approvalsPath + "?" + url.Values{"box": {box}, "after": {next}}.Encode()

@@ -95,16 +95,19 @@ func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
 	filterMany(&bar, base, "kind", "Kind", kinds)
 	filterMany(&bar, base, "code", "Code", codes)
 	filterMany(&bar, base, "owner", "Owner", owners)
-	p := attentionPage{Filters: bar, Table: attentionTable(page.Rows)}
-	p.Table.Bulk = []ui.Button{{Label: "Send again", Icon: ui.IconRefresh, FormAction: attentionPath + "/again", Blocked: whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")}}
-	p.Table.Pager = &ui.Pager{To: len(page.Rows), Total: -1}
-	if q.After != "" {
-		p.Table.Pager.FirstHref = address(attentionPath, base)
-	}
-	if page.Next != "" {
-		next := copied(base)
-		next.Set("after", page.Next)
-		p.Table.Pager.NextHref = address(attentionPath, next)
+	blocked := whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")
+	p := attentionPage{Filters: bar, Table: attentionTable(page.Rows, blocked)}
+	p.Table.Bulk = []ui.Button{{Label: "Send again", Icon: ui.IconRefresh, FormAction: attentionPath + "/again", Blocked: blocked}}
+	if q.After != "" || page.Next != "" {
+		p.Table.Pager = &ui.Pager{To: len(page.Rows), Total: -1}
+		if q.After != "" {
+			p.Table.Pager.FirstHref = address(attentionPath, base)
+		}
+		if page.Next != "" {
+			next := copied(base)
+			next.Set("after", page.Next)
+			p.Table.Pager.NextHref = address(attentionPath, next)
+		}
 	}
 	p.Page = w.page(r, ui.Page{Title: "Needs attention", Nav: ui.AreaAttention, Lead: ui.Text("What a portal or Salesforce refused for good, what mends it, and the way to send it again. As of " + page.At.UTC().Format("2006-01-02 15:04") + " UTC.")})
 	w.render(rw, r, http.StatusOK, attentionHTML(p))
@@ -138,17 +141,18 @@ func codeLabel(code string) string {
 	return code
 }
 
-func attentionTable(rows []attention.Item) ui.DataTable {
+// attentionTable lists refusals; blocked says why the person cannot send them again.
+func attentionTable(rows []attention.Item, blocked string) ui.DataTable {
 	t := ui.DataTable{
 		ID: "refusals", Caption: "Refusals", NoChooser: true,
-		Columns: []ui.Column{{Key: "name", Label: "Opportunity", Fixed: true}, {Key: "what", Label: "What"}, {Key: "fix", Label: "What to do", Grow: true}, {Key: "age", Label: "Since"}, {Key: "owner", Label: "Owner"}, {Key: "again", Label: "", End: true}},
+		Columns: []ui.Column{{Key: "name", Label: "Opportunity", Fixed: true}, {Key: "what", Label: "What", Wrap: true}, {Key: "fix", Label: "What to do", Grow: true, Wrap: true}, {Key: "age", Label: "Since, owner"}, {Key: "again", Label: "", End: true}},
 		Empty:   ui.EmptyState{Icon: ui.IconCheckCircle, Title: "Nothing needs attention", Text: "What a portal or Salesforce refuses for good is listed here, with its reason, until it was sent again."},
 	}
 	for i := range rows {
 		x := &rows[i]
 		t.Rows = append(t.Rows, ui.Row{
 			ID: x.ID(), Name: x.Name + ", " + x.Title, Href: attentionHref(x), Tone: ui.ToneDanger,
-			Cells: []templ.Component{ui.Two(x.Name, x.AccountName), attentionWhat(x), attentionFix(x), ui.Time{At: x.Since, Style: ui.TimeAgo}, ui.PersonName(x.OwnerName), attentionOne(x)},
+			Cells: []templ.Component{ui.Two(x.Name, x.AccountName), attentionWhat(x), attentionFix(x), attentionSince(x), attentionOne(x, blocked)},
 		})
 	}
 	return t

@@ -160,11 +160,40 @@ func offerFailure(i *invitation.Invitation) ui.Notice {
 	return n
 }
 
-// offerFacts shows what is known of an invitation, and where the portal says it.
+// offerFacts shows what is known of an invitation.
 func offerFacts(i *invitation.Invitation) []ui.Fact {
 	var out []ui.Fact
 	for _, f := range i.Facts.V {
-		out = append(out, ui.Fact{Label: f.Label, Value: manyLines(f.Value), How: howCell("In "+i.Cloud.Portal()+": "+f.Path, "")})
+		out = append(out, ui.Fact{Label: f.Label, Value: manyLines(f.Value)})
+	}
+	return out
+}
+
+// hiddenWords names what is hidden, as one sentence.
+func hiddenWords(i *invitation.Invitation) string {
+	var names []string
+	for n, f := range i.Hidden.V {
+		if n > 0 {
+			f.Label = lowerFirst(f.Label)
+		}
+		names = append(names, f.Label)
+	}
+	return listed(names, "and") + "."
+}
+
+// lowerFirst makes a label part of a sentence; abbreviations stay.
+func lowerFirst(s string) string {
+	if len(s) < 2 || s[1] < 'a' || s[1] > 'z' {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// offerPlaces says where in the portal's record each fact stands.
+func offerPlaces(i *invitation.Invitation) []ui.Fact {
+	var out []ui.Fact
+	for _, f := range i.Facts.V {
+		out = append(out, ui.Fact{Label: f.Label, Value: remotePath(f.Path)})
 	}
 	return out
 }

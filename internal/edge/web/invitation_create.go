@@ -137,7 +137,7 @@ func accountOptions(found, suggested []account.Account, chosen string) []ui.Opti
 func createHint(i *invitation.Invitation, f *invitation.FormField) string {
 	switch {
 	case f.From != "" && strings.ContainsRune(f.From, ' '):
-		return "Because of " + f.From + " → " + f.CRMField
+		return strings.ToUpper(f.From[:1]) + f.From[1:] + " → " + f.CRMField
 	case f.From != "":
 		return i.Cloud.Label() + " " + f.From + " → " + f.CRMField
 	case strings.HasPrefix(f.Name, "opportunity."):

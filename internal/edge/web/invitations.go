@@ -91,7 +91,7 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	}
 	d := invitationsData{table: ui.DataTable{
 		ID: "invitations", Caption: "Invitations",
-		Columns: []ui.Column{{Key: "offer", Label: "Offer", Fixed: true, Grow: true}, {Key: "customer", Label: "Customer"}, {Key: "kind", Label: "Kind"}, {Key: "from", Label: "From"}, {Key: "state", Label: "State"}, {Key: "until", Label: "Expires"}},
+		Columns: []ui.Column{{Key: "offer", Label: "Offer", Fixed: true, Grow: true}, {Key: "customer", Label: "Customer", Wrap: true}, {Key: "kind", Label: "Kind"}, {Key: "state", Label: "State"}},
 		Empty:   ui.EmptyState{Icon: ui.IconInbox, Title: "No invitations", Text: "Deals and leads that AWS or another partner offers you in the portal stand here, with the time that is left to answer. Tandem looks every few minutes, and at once when the portal sends an event."},
 	}}
 	if show != "" {
@@ -108,12 +108,19 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	if slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.State == invitation.StatePending }) {
 		d.table.Bulk = []ui.Button{{Label: "Accept…", Icon: ui.IconCheck, FormAction: invitationsBulkPath, Blocked: whyBlocked(r, authz.ActionAccept, whyNotAnswer)}}
 	}
+	expires := slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.Answerable() })
+	if expires {
+		d.table.Columns = append(d.table.Columns, ui.Column{Key: "until", Label: "Expires"})
+	}
 	dismisses := may(r, authz.ActionAccept) && slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.Dismissible() })
 	if dismisses {
 		d.table.Columns = append(d.table.Columns, ui.Column{Key: "act", Label: "Act"})
 	}
 	for i := range list.Rows {
 		row := invitationRow(&list.Rows[i], asked[list.Rows[i].ID])
+		if expires {
+			row.Cells = append(row.Cells, expiresCell(&list.Rows[i]))
+		}
 		if dismisses {
 			row.Cells = append(row.Cells, dismissCell(&list.Rows[i]))
 		}
@@ -164,15 +171,19 @@ func containsState(list []invitation.State, s invitation.State) bool {
 // invitationRow shows one line; asked says that a Director is asked about it.
 func invitationRow(i *invitation.Invitation, asked bool) ui.Row {
 	row := ui.Row{ID: i.ID, Href: invitationPath(i.ID), Name: i.Name()}
-	until := ui.None()
-	if i.Answerable() {
-		until = ui.Time{At: i.ExpiresAt, Style: ui.TimeAgo}
-	}
 	row.Cells = []templ.Component{
-		ui.Text(i.Name()), textOr(joined(", ", i.CustomerName, i.CustomerCountry)), ui.Text(i.Kind.Label()), ui.Text(joined(" · ", ui.CloudName(string(i.Cloud)), senderBeside(i))),
-		invitationState(i, asked), until,
+		ui.Text(i.Name()), textOr(joined(", ", i.CustomerName, i.CustomerCountry)),
+		ui.Text(i.Kind.Label() + " from " + joined(" · ", ui.CloudName(string(i.Cloud)), senderBeside(i))), invitationState(i, asked),
 	}
 	return row
+}
+
+// expiresCell says until when an answer can be given.
+func expiresCell(i *invitation.Invitation) templ.Component {
+	if !i.Answerable() {
+		return ui.None()
+	}
+	return ui.Time{At: i.ExpiresAt, Style: ui.TimeAgo}
 }
 
 // dismissCell leads from the list to the form that dismisses a lead.

@@ -37,17 +37,17 @@ type itemKind struct {
 var itemKinds = []itemKind{
 	{workspace.ItemConnection, "Connections", "connections", "/connections", false},
 	{workspace.ItemApproval, "Approvals", "requests to decide on", "/approvals?box=waiting", false},
-	{workspace.ItemAsked, "Your requests", "requests of yours", "/approvals?box=mine", false},
+	{workspace.ItemAsked, "Yours", "requests of yours", "/approvals?box=mine", false},
 	{workspace.ItemAction, "Partner asks", "that the partner asks about", "/opportunities?state=action_required", true},
 	{workspace.ItemInvitation, "Invitations", "invitations to answer", invitationsPath + "?show=answer", false},
 	{workspace.ItemToLink, "To link", "accepted ones", invitationsPath + "?show=accepted", false},
 	{workspace.ItemIntro, "Intro meetings", "intro meetings to tell of", "", false},
 	{workspace.ItemFailed, "Refused", "that were refused", attentionPath + "?kind=registration", true},
 	{workspace.ItemConflict, "Conflicts", "with conflicts", conflictsPath, false},
-	{workspace.ItemRefused, "Fields refused", "with refused fields", attentionPath + "?kind=field", true},
+	{workspace.ItemRefused, "Fields", "with refused fields", attentionPath + "?kind=field", true},
 	{workspace.ItemBlocked, "Blocked", "that are blocked", "/opportunities?state=blocked", true},
 	{workspace.ItemRejected, "Rejected", "that were rejected", "/opportunities?state=rejected", true},
-	{workspace.ItemCRM, "Salesforce refused", "that Salesforce refused", attentionPath + "?kind=record", true},
+	{workspace.ItemCRM, "Salesforce", "that Salesforce refused", attentionPath + "?kind=record", true},
 	{workspace.ItemWaiting, "Waiting long", "that wait for long", "/opportunities?state=submitted&state=in_review", true},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -218,7 +219,9 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	s.Invitations.Wake = func(ctx context.Context, tx *db.Tx, invitationID string) error {
 		return client().Insert(ctx, tx, InvitationArgs{InvitationID: invitationID}, urgent)
 	}
-	s.Invitations.Store = s.storeOpportunities
+	s.Invitations.Store = func(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error {
+		return s.storeOpportunities(ctx, tx, accountIDs{}, list)
+	}
 	if s.CRM != nil {
 		s.Invitations.CRM = s.CRM
 	}

@@ -47,6 +47,7 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	var total int64
+	accounts := accountIDs{}
 	for _, step := range []func(context.Context) (int64, error){
 		func(ctx context.Context) (int64, error) {
 			return read(ctx, s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople)
@@ -61,7 +62,10 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 			return read(ctx, s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
 		},
 		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp }, s.storeOpportunities)
+			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
+				func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
+					return s.storeOpportunities(ctx, tx, accounts, rows)
+				})
 		},
 		func(ctx context.Context) (int64, error) { return s.readActivities(ctx) },
 	} {
@@ -88,8 +92,8 @@ type reader[T any] struct {
 	stamp  func(*T) time.Time
 	store  func(context.Context, *db.Tx, []T) error
 
-	mark     time.Time // up to where everything is stored
-	asOf     time.Time // of a bulk read: the mark once it is done
+	mark     time.Time        // up to where everything is stored
+	begun    connection.Begun // of the read under way
 	progress Progress
 }
 
@@ -124,22 +128,22 @@ func (r *reader[T]) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", r.object, err)
 		}
-		return r.first(ctx, size, r.want(connection.Read{Bulk: bulk}))
+		return r.first(ctx, size, connection.Read{Bulk: bulk, Begun: r.begins})
 	}
 	since := r.mark.Add(-overlap)
 	bulk, asked := false, error(nil)
-	first := connection.Read{Since: since, Total: func(size int64) bool {
-		r.publish(size)
-		bulk, asked = r.s.inBulk(ctx, size)
+	first := connection.Read{Since: since, Begun: func(b connection.Begun) bool {
+		r.begins(b)
+		bulk, asked = r.s.inBulk(ctx, b.Total)
 		return !bulk && asked == nil
 	}}
 	if err := r.stream(ctx, first); err != nil || asked != nil {
 		return errors.Join(err, asked)
 	}
 	if bulk {
-		return r.all(ctx, r.want(connection.Read{Since: since, Bulk: true}))
+		return r.all(ctx, connection.Read{Since: since, Bulk: true, Begun: r.begins})
 	}
-	return nil
+	return r.keep(ctx)
 }
 
 // first reads everything into a mirror that has nothing of it, or the part that an
@@ -159,9 +163,12 @@ func (r *reader[T]) all(ctx context.Context, what connection.Read) error {
 	return r.keep(ctx)
 }
 
-func (r *reader[T]) want(read connection.Read) connection.Read {
-	read.AsOf = func(at time.Time) { r.asOf = at }
-	return read
+func (r *reader[T]) begins(b connection.Begun) bool {
+	r.begun = b
+	if b.Total >= 0 && b.Total != r.progress.Total {
+		r.publish(b.Total)
+	}
+	return true
 }
 
 func (r *reader[T]) publish(size int64) {
@@ -231,7 +238,7 @@ func (r *reader[T]) fetch(ctx context.Context, what connection.Read, chunks chan
 func (r *reader[T]) save(ctx context.Context, rows []T) error {
 	// The mark moves with records that come in the order of their change only.
 	last := time.Time{}
-	if r.asOf.IsZero() {
+	if r.begun.Ordered {
 		last = r.stamp(&rows[len(rows)-1])
 	}
 	err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error {
@@ -251,13 +258,16 @@ func (r *reader[T]) save(ctx context.Context, rows []T) error {
 	return err
 }
 
-// keep moves the mark when everything has come in bulk: killed before, such a read
-// begins anew, and what is stored already costs a look only.
+// keep moves the mark to when the read began, once everything has come. Without,
+// what a data load changed at one moment would be read with each read until
+// something else changes, for it is as far behind the mark as overlap reaches. A
+// bulk read that is killed before begins anew, and what is stored already costs a
+// look only.
 func (r *reader[T]) keep(ctx context.Context) error {
-	if !r.asOf.After(r.mark) {
+	if !r.begun.AsOf.After(r.mark) {
 		return nil
 	}
-	if err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, r.object, r.asOf) }); err != nil {
+	if err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, r.object, r.begun.AsOf) }); err != nil {
 		return fmt.Errorf("store %s: %w", r.object, err)
 	}
 	return nil
@@ -353,19 +363,40 @@ func (s *Service) changedAround(ctx context.Context, tx *db.Tx, list []opportuni
 	return s.Opportunities.Changed(ctx, tx, list)
 }
 
-func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
-	var accounts []string
+// accountIDs is the ids of accounts that one read has met, by their CRM ids. They
+// never change.
+type accountIDs map[string]string
+
+// manyAccounts is how many are kept: 10 MB.
+const manyAccounts = 100_000
+
+// meet finds the ids of accounts, at most 500, that were not met yet.
+func (a accountIDs) meet(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
+	if len(a) > manyAccounts {
+		clear(a)
+	}
+	var unknown []string
 	for i := range rows {
-		if rows[i].AccountCRMID != "" {
-			accounts = append(accounts, rows[i].AccountCRMID)
+		if _, known := a[rows[i].AccountCRMID]; !known && rows[i].AccountCRMID != "" {
+			unknown = append(unknown, rows[i].AccountCRMID)
 		}
 	}
-	refs, err := account.Refs(ctx, tx, accounts)
-	if err != nil {
+	if len(unknown) == 0 {
+		return nil
+	}
+	refs, err := account.Refs(ctx, tx, unknown)
+	for crmID, ref := range refs {
+		a[crmID] = ref.ID
+	}
+	return err
+}
+
+func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, accounts accountIDs, rows []opportunity.Opportunity) error {
+	if err := accounts.meet(ctx, tx, rows); err != nil {
 		return err
 	}
 	for i := range rows {
-		rows[i].AccountID = refs[rows[i].AccountCRMID].ID
+		rows[i].AccountID = accounts[rows[i].AccountCRMID]
 	}
 	changed, err := opportunity.Import(ctx, tx, rows)
 	if err != nil || len(changed) == 0 {

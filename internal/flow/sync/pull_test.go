@@ -48,6 +48,7 @@ type source struct {
 	left   connection.Allowance
 	lost   int  // the read breaks off after so many, -1: never
 	paged  bool // it knows no bulk jobs: all comes page by page
+	now    time.Time
 	asked  []string
 }
 
@@ -68,15 +69,15 @@ func (c *source) since(t time.Time) []thing {
 func (c *source) read(_ context.Context, what connection.Read) iter.Seq2[thing, error] {
 	return func(yield func(thing, error) bool) {
 		list := c.since(what.Since)
+		begun := connection.Begun{AsOf: c.now, Ordered: true, Total: int64(len(list))}
+		how := "pages"
 		if what.Bulk && !c.paged {
-			c.asked = append(c.asked, "bulk")
-			what.AsOf(monday)
+			how, begun.Ordered, begun.Total = "bulk", false, -1
 			slices.Reverse(list) // as good as any order
-		} else {
-			c.asked = append(c.asked, "pages")
-			if what.Total != nil && !what.Total(int64(len(list))) {
-				return
-			}
+		}
+		c.asked = append(c.asked, how)
+		if !what.Begun(begun) {
+			return
 		}
 		for i, x := range list {
 			if i == c.lost {
@@ -145,17 +146,13 @@ func TestAFirstReadGoesInBulkWhenThereIsMuchAndTheDayAllowsIt(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			c := &source{things: things(0, tc.size, sunday), left: tc.left, lost: -1}
+			c := &source{things: things(0, tc.size, sunday), left: tc.left, lost: -1, now: monday}
 			m := newMirror(dbtest.SQLite(t, schema.Migrations()), c)
 			m.s.BulkFrom = tc.from
 			if n, err := m.pull(t, c); err != nil || n != int64(tc.size) {
 				t.Errorf("%d things, %v", n, err)
 			}
-			mark := sunday.Add(time.Duration(tc.size-1) * time.Millisecond)
-			if slices.Contains(tc.want, "bulk") {
-				mark = monday
-			}
-			m.has(t, tc.size, mark)
+			m.has(t, tc.size, monday)
 			if diff := cmp.Diff(tc.want, c.asked); diff != "" {
 				t.Error(diff)
 			}
@@ -166,27 +163,31 @@ func TestAFirstReadGoesInBulkWhenThereIsMuchAndTheDayAllowsIt(t *testing.T) {
 func TestWhatChangedLittleCostsOneCallAndWhatChangedMuchGoesInBulk(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, schema.Migrations(), func(t *testing.T, d *db.DB) {
-		c := &source{things: things(0, 3000, sunday), left: plenty, lost: -1}
+		c := &source{things: things(0, 3000, monday.Add(-time.Minute)), left: plenty, lost: -1, now: monday}
 		m := newMirror(d, c)
-		if _, err := m.pull(t, c); err != nil {
-			t.Fatal(err)
-		}
-		c.asked, c.things = nil, append(c.things, things(3000, 10, sunday.Add(time.Hour))...)
-		// Those just before the mark come again: see overlap.
-		if n, err := m.pull(t, c); err != nil || n != 3010 {
-			t.Errorf("%d things, %v", n, err)
-		}
-		m.has(t, 3010, sunday.Add(time.Hour+9*time.Millisecond))
-		if diff := cmp.Diff([]string{"pages"}, c.asked); diff != "" {
-			t.Errorf("a small change: %s", diff)
-		}
-		c.asked, c.things = nil, append(c.things, things(4000, 70_000, sunday.Add(2*time.Hour))...)
-		if n, err := m.pull(t, c); err != nil || n != 70_010 {
-			t.Errorf("%d things, %v", n, err)
-		}
-		m.has(t, 73_010, monday)
-		if diff := cmp.Diff([]string{"pages", "allowance", "bulk"}, c.asked); diff != "" {
-			t.Errorf("a large change: %s", diff)
+		for _, step := range []struct {
+			name  string
+			at    time.Duration
+			more  []thing
+			reads int64
+			asked []string
+		}{
+			{"a first read", 0, nil, 3000, []string{"total", "pages"}},
+			{"what was changed shortly before comes again", time.Minute, nil, 3000, []string{"pages"}},
+			{"and again, five minutes before the last read", 6 * time.Minute, nil, 3000, []string{"pages"}},
+			{"then no more, though nothing came since", 7 * time.Minute, nil, 0, []string{"pages"}},
+			{"a small change", 11 * time.Minute, things(3000, 10, monday.Add(7*time.Minute)), 10, []string{"pages"}},
+			{"one that became visible late", 12 * time.Minute, things(3100, 1, monday.Add(6*time.Minute+time.Second)), 11, []string{"pages"}},
+			{"a large change", time.Hour, things(4000, 70_000, monday.Add(50*time.Minute)), 70_010, []string{"pages", "allowance", "bulk"}},
+		} {
+			c.asked, c.things, c.now = nil, append(c.things, step.more...), monday.Add(step.at)
+			if n, err := m.pull(t, c); err != nil || n != step.reads {
+				t.Errorf("%s: %d things, %v", step.name, n, err)
+			}
+			m.has(t, len(c.things), c.now)
+			if diff := cmp.Diff(step.asked, c.asked); diff != "" {
+				t.Errorf("%s: %s", step.name, diff)
+			}
 		}
 	})
 }
@@ -199,15 +200,14 @@ func TestABulkReadThatBreaksOffBeginsAnewAndPagesGoOn(t *testing.T) {
 		paged  bool
 		mark   time.Time // after the break
 		second int64     // what the next read brings
-		end    time.Time
 	}{
-		{"in bulk, in no order", plenty, false, time.Time{}, 60_000, monday},
-		{"page by page", connection.Allowance{Calls: 100}, false, sunday.Add(30_999 * time.Millisecond), 60_000, sunday.Add(59_999 * time.Millisecond)},
-		{"by a CRM without bulk jobs", plenty, true, sunday.Add(30_999 * time.Millisecond), 60_000, sunday.Add(59_999 * time.Millisecond)},
+		{"in bulk, in no order", plenty, false, time.Time{}, 60_000},
+		{"page by page", connection.Allowance{Calls: 100}, false, sunday.Add(30_999 * time.Millisecond), 60_000},
+		{"by a CRM without bulk jobs", plenty, true, sunday.Add(30_999 * time.Millisecond), 60_000},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			c := &source{things: things(0, 60_000, sunday), left: tc.left, lost: 31_000, paged: tc.paged}
+			c := &source{things: things(0, 60_000, sunday), left: tc.left, lost: 31_000, paged: tc.paged, now: monday}
 			m := newMirror(dbtest.SQLite(t, schema.Migrations()), c)
 			n, err := m.pull(t, c)
 			if !errors.Is(err, errLost) || n != 31_000 {
@@ -218,14 +218,14 @@ func TestABulkReadThatBreaksOffBeginsAnewAndPagesGoOn(t *testing.T) {
 			if n, err = m.pull(t, c); err != nil || n != tc.second {
 				t.Errorf("then %d things, %v", n, err)
 			}
-			m.has(t, 60_000, tc.end)
+			m.has(t, 60_000, monday)
 		})
 	}
 }
 
 func TestThePersonWatchingSeesHowFarTheReadIs(t *testing.T) {
 	t.Parallel()
-	c := &source{things: things(0, 5000, sunday), lost: -1}
+	c := &source{things: things(0, 5000, sunday), lost: -1, now: monday}
 	m := newMirror(dbtest.SQLite(t, schema.Migrations()), c)
 	news, stop := m.s.Hub.Subscribe()
 	defer stop()
@@ -262,7 +262,7 @@ func TestALargeFirstReadIsStoredWithoutIndexesAndIsSearchableAfterIt(t *testing.
 		size   int
 		during bool // there are indexes while the records are stored
 	}{{loadFrom - 1, true}, {loadFrom, false}} {
-		c := &source{things: things(0, tc.size, sunday), lost: -1}
+		c := &source{things: things(0, tc.size, sunday), lost: -1, now: monday}
 		m := newMirror(dbtest.SQLite(t, schema.Migrations()), c)
 		all := searchable(t, m.s.DB)
 		if _, err := read(t.Context(), m.s, "Thing", "opportunity", c.read, func(x *thing) time.Time { return x.at }, func(_ context.Context, tx *db.Tx, _ []thing) error {
@@ -283,7 +283,7 @@ func (*source) Check(context.Context) (string, error) { return "", errLost }
 
 func TestTheReadAfterACutOneMakesTheIndexesFirst(t *testing.T) {
 	t.Parallel()
-	c := &source{things: things(0, loadFrom, sunday), lost: -1}
+	c := &source{things: things(0, loadFrom, sunday), lost: -1, now: monday}
 	m := newMirror(dbtest.SQLite(t, schema.Migrations()), c)
 	all := searchable(t, m.s.DB)
 	ctx, cut := context.WithCancel(t.Context())
