@@ -72,6 +72,35 @@ var mutations = []struct{ name, says, file, from, to string }{
 		"what waits is forgotten when the portal asks to slow down", "does not come to rest", "internal/domain/registration/engine.go",
 		"			fresh.DueAt = tx.Now().Add(max(remote.RetryAfter, time.Millisecond))\n", "			fresh.DueAt = time.Time{}\n",
 	},
+	{
+		"an activity is written over, whoever changed it", "sf said", "internal/connect/salesforce/activity.go",
+		"c.client.UpdateIfUnmodified(ctx, string(w.Object), w.CRMID, activityFields(o, w, people), w.Since)",
+		"c.client.Update(ctx, string(w.Object), w.CRMID, activityFields(o, w, people))",
+	},
+	{
+		"an activity that both sides changed is taken for ours", "sf said", "internal/domain/activity/write.go",
+		"			both = append(both, p)\n", "			_ = p\n",
+	},
+	{
+		"an activity that both sides changed is taken for theirs, unseen", "ada said", "internal/domain/activity/write.go",
+		"			both = append(both, p)\n", "			a.take(p, there.Face, there.OwnerName, tx.Now())\n",
+	},
+	{
+		"what arrived of an activity though its answer was lost counts as somebody else's", "in conflict with what nobody said", "internal/domain/activity/face.go",
+		"			g.set(p, there)\n", "			_ = p\n",
+	},
+	{
+		"who changed an activity between its write and the look after it counts as agreed", "sf said", "internal/domain/activity/write.go",
+		"&Agreement{Face: w.Face, Attendees: w.Attendees}", "&Agreement{Face: res.Now.Face, Attendees: w.Attendees}",
+	},
+	{
+		"an attendee whose invitation had a lost answer is forgotten", "who is none", "internal/domain/activity/write.go",
+		"slices.Concat(w.Attendees, w.Gone)", "w.Attendees",
+	},
+	{
+		"an activity that was deleted in Salesforce is made again", "times in Salesforce", "internal/domain/activity/write.go",
+		"	case there == nil && a.CRMTaskID == \"\":\n		w :=", "	case there == nil || there.Deleted:\n		w :=",
+	},
 }
 
 // enough is how many seeds a bug may hide in.

@@ -73,6 +73,10 @@ func (s *side) RoundTrip(req *http.Request) (*http.Response, error) {
 		n.injected["second writer just before an update"]++
 		n.w.race(s.body(req))
 	}
+	if recordID, ok := aboutActivity(op); ok && rng.IntN(3) == 0 {
+		n.injected["second writer just before an activity is written"]++
+		n.w.raceMeeting(recordID)
+	}
 	// Others act between what the house decided and what the server does, and
 	// between that and the house hearing of it.
 	n.others(s, rng)
@@ -210,6 +214,10 @@ func (s *side) pass(req *http.Request, op string) *http.Response {
 	s.to.ServeHTTP(rec, inner)
 	resp := rec.Result()
 	resp.Request = req
+	if recordID, ok := aboutActivity(op); ok && s.n.on && req.Method == http.MethodPatch && s.n.crmRNG.IntN(3) == 0 {
+		s.n.injected["second writer just after an activity is written"]++
+		s.n.w.overtake(recordID)
+	}
 	if s.name == "aws" && s.n.w.aws != nil {
 		if resp.StatusCode == http.StatusBadRequest && strings.Contains(rec.Body.String(), "ThrottlingException") {
 			s.n.w.fail("AWS's quota was exceeded by %s", op)
@@ -219,6 +227,14 @@ func (s *side) pass(req *http.Request, op string) *http.Response {
 		}
 	}
 	return resp
+}
+
+// aboutActivity gives the id of the Event or Task that a call is about, or what else
+// stands in its place.
+func aboutActivity(op string) (recordID string, ok bool) {
+	_, path, _ := strings.Cut(op, "/sobjects/")
+	object, recordID, _ := strings.Cut(path, "/")
+	return recordID, object == "Event" || object == "Task"
 }
 
 func reply(req *http.Request, status int, body string) *http.Response {

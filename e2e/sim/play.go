@@ -58,6 +58,10 @@ func (w *world) wrote(side string, deal int, f field, value, displaced string) {
 // found makes the organisation and its deals.
 func (w *world) found() {
 	partner := w.create("Account", map[string]any{"Name": "Amazon Web Services (AWS)", "Type": "Partner"})
+	w.contacts = map[string]string{}
+	for _, email := range contacts {
+		w.contacts[email] = w.create("Contact", map[string]any{"LastName": email[:3], "Email": email, "AccountId": partner})
+	}
 	for i := range 2 + w.rng.IntN(3) {
 		account := w.create("Account", map[string]any{
 			"Name": fmt.Sprintf("Customer %c", 'A'+i), "Website": fmt.Sprintf("https://www.customer-%c.example", 'a'+i), "Industry": "Retail",
@@ -192,25 +196,29 @@ func (w *world) dealOf(r *remote) int {
 
 // act is a deed of one of the people around.
 func (w *world) act() {
-	switch n := w.rng.IntN(20); {
+	switch n := w.rng.IntN(30); {
 	case n < 10:
 		w.actOutside()
 	case n < 14:
 		w.put()
 	case n < 17:
 		w.settleOne()
-	default:
+	case n < 20:
 		w.review(false)
+	default:
+		w.meet()
 	}
 }
 
 // actOutside is a deed outside the house.
 func (w *world) actOutside() {
-	switch n := w.rng.IntN(10); {
+	switch n := w.rng.IntN(12); {
 	case n < 5:
 		w.crmEdit()
 	case n < 9:
 		w.portalEdit()
+	case n < 11:
+		w.editMeeting()
 	default:
 		w.review(false)
 	}

@@ -63,20 +63,25 @@ type world struct {
 	log    []string
 	events int
 
-	db      *db.DB
-	sync    *flow.Service
-	regs    *registration.Service
-	portal  *aws.Portal
-	client  *aws.Client
-	spent   aws.Spent
-	person  context.Context
-	deals   []deal
-	serial  int
-	writes  []write
-	settled map[string]bool // values that a person decided about, or that were told to be replaced
-	seen    map[string][]string
-	chosen  map[string]string // by deal and field, ours that a person chose over the portal's
-	told    int
+	db       *db.DB
+	sync     *flow.Service
+	regs     *registration.Service
+	acts     *activity.Service
+	portal   *aws.Portal
+	client   *aws.Client
+	spent    aws.Spent
+	person   context.Context
+	deals    []deal
+	contacts map[string]string // ids of the partner's people, by address
+	meetings []meeting
+	words    []word
+	bins     bool // cancelled activities are deleted in Salesforce, not marked
+	serial   int
+	writes   []write
+	settled  map[string]bool // values that a person decided about, or that were told to be replaced
+	seen     map[string][]string
+	chosen   map[string]string // by deal and field, ours that a person chose over the portal's
+	told     int
 }
 
 // Run plays one seed on a copy of the migrated database file image.
@@ -121,6 +126,7 @@ func Run(ctx context.Context, seed uint64, image []byte) (res Result) {
 	w.calm()
 	w.invariants()
 	w.converged()
+	w.met()
 	return res
 }
 
@@ -158,6 +164,9 @@ func (w *world) begin() {
 		w.check(err)
 	}
 	w.check(w.regs.SetDefaults(w.person, registration.DefaultSolutions{"aws": {"S-1"}}, 0))
+	if w.bins = w.rng.IntN(3) == 0; w.bins {
+		w.check(w.acts.SetCancelMode(w.person, activity.CancelDelete, 0))
+	}
 	w.net.on = true
 }
 
@@ -200,7 +209,7 @@ func (w *world) start() {
 	}
 	w.regs.Look = func(ctx context.Context, tx *db.Tx, _ cloudName) error { return w.plan(ctx, tx, "changes", "") }
 	w.regs.Write, acts.Write = push, push
-	w.regs.Happened = acts.OnRegistration
+	w.acts, w.regs.Happened = acts, acts.OnRegistration
 	opps.Changed = func(ctx context.Context, tx *db.Tx, changed []opportunity.Opportunity) error {
 		m, err := opps.Matcher(ctx, tx)
 		if err != nil {
@@ -372,7 +381,7 @@ func (w *world) calm() {
 			w.pass(1100 * time.Millisecond)
 		}
 		w.review(true)
-		for w.settleOne() {
+		for w.settleOne() || w.settleMeeting() {
 			w.events++
 		}
 		w.pass(31 * time.Second)

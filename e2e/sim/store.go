@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
@@ -91,6 +92,23 @@ func (w *world) mirror(crmID, column string) string {
 // loggedKeys gives the keys of the activities that Salesforce is said to have.
 func (w *world) loggedKeys() []string {
 	list, err := db.Select[string](w.ctx, w.db, `SELECT crm_key FROM activity WHERE crm_state = 'logged' AND origin = 'engine'`)
+	w.check(err)
+	return list
+}
+
+// mirrored gives the id of a deal in the mirror, "" before it is read.
+func (w *world) mirrored(crmID string) string {
+	list, err := db.Select[string](w.ctx, w.db, `SELECT id FROM opportunity WHERE crm_id = ?`, crmID)
+	w.check(err)
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// refusedActivities gives what Salesforce is said to have refused.
+func (w *world) refusedActivities() []activity.Activity {
+	list, err := db.Select[activity.Activity](w.ctx, w.db, `SELECT * FROM activity WHERE crm_state = 'failed'`)
 	w.check(err)
 	return list
 }

@@ -32,9 +32,11 @@ type Agreement struct {
 	Sent      *Sent      `json:"sent,omitempty"`
 }
 
-// Sent is what a write sent.
+// Sent is what a write sent. People says that it was about attendees too; then
+// Attendees are all whom the record may have since.
 type Sent struct {
 	Face
+	People    bool       `json:"people,omitempty"`
 	Attendees []Attendee `json:"attendees"`
 }
 

@@ -208,7 +208,10 @@ func (s *Service) plan(ctx context.Context, tx *db.Tx, d *Due, there *Remote, mo
 
 // send keeps what is about to be sent: its answer may be lost.
 func (s *Service) send(ctx context.Context, tx *db.Tx, a *Activity, w *Write) (*Write, error) {
-	a.Agreed.V.Sent = &Sent{Face: w.Face, Attendees: w.Attendees}
+	a.Agreed.V.Sent = &Sent{Face: w.Face, People: w.People}
+	if w.People {
+		a.Agreed.V.Sent.Attendees = slices.Concat(w.Attendees, w.Gone)
+	}
 	err := update(ctx, tx, a)
 	w.Version = a.Version
 	return w, err
@@ -255,7 +258,7 @@ func (p Attendee) line() string {
 func (a *Activity) partedFrom() (gone []Attendee, changed bool) {
 	were := slices.Clone(a.Agreed.V.Attendees)
 	changed = !slices.Equal(were, a.Attendees.V)
-	if sent := a.Agreed.V.Sent; sent != nil && !slices.Equal(were, sent.Attendees) {
+	if sent := a.Agreed.V.Sent; sent != nil && sent.People {
 		were, changed = append(were, sent.Attendees...), true
 	}
 	for _, p := range were {
