@@ -32,6 +32,15 @@ type Agreement struct {
 	Sent      *Sent      `json:"sent,omitempty"`
 }
 
+// agreement gives what both sides are known to say. Of an activity that was never sent
+// from here as far as is known that is nothing: what differs is for a person to settle.
+func (a *Activity) agreement() *Agreement {
+	if a.Agreed.V == nil {
+		a.Agreed.V = &Agreement{}
+	}
+	return a.Agreed.V
+}
+
 // Sent is what a write sent. People says that it was about attendees too; then
 // Attendees are all whom the record may have since.
 type Sent struct {

@@ -498,7 +498,8 @@ func (s *Service) Settle(ctx context.Context, w Wish, c Choice) (Activity, error
 				}
 				words, subject = describe(theirs.Parts, before, theirs.Face), "took what Salesforce has; replaced here"
 			}
-			a.Agreed.V.Face, a.Theirs.V, a.CRMState, a.CRMError = theirs.Face, nil, CRMStatePending, ""
+			a.agreement().Face = theirs.Face
+			a.Theirs.V, a.CRMState, a.CRMError = nil, CRMStatePending, ""
 			if err := s.tell(ctx, tx, a, "settled", subject, words); err != nil {
 				return err
 			}

@@ -165,11 +165,9 @@ func (s *Service) plan(ctx context.Context, tx *db.Tx, d *Due, there *Remote, mo
 		return nil, s.gone(ctx, tx, a)
 	}
 	a.CRMTaskID = there.CRMID
-	if a.Agreed.V == nil {
-		a.Agreed.V = &Agreement{} // it was never sent from here as far as is known: what differs is for a person to settle
-	}
-	a.Agreed.V.arrived(there.Face)
-	base, ours := a.Agreed.V.Face, a.Face()
+	agreed := a.agreement()
+	agreed.arrived(there.Face)
+	base, ours := agreed.Face, a.Face()
 	mine, theirs := Changes(base, ours), Changes(base, there.Face)
 	var both, adopted []Part
 	for _, p := range theirs {
