@@ -63,8 +63,8 @@ func TestTheFiltersAreCountedFromOneIndex(t *testing.T) {
 		"geo":    {Geos: []string{"EMEA"}, Open: "open"},
 		"region": {Regions: []string{"DACH"}, Segments: []string{"Large"}, Orders: []string{"Growth"}, Open: "won"},
 	} {
-		set, args := gathered(q)
-		steps, err := db.Select[step](t.Context(), d, `EXPLAIN QUERY PLAN SELECT count(*) FROM (SELECT 1`+set+` LIMIT ?) n`, append(args, 51)...)
+		from, w, _ := gathered(q)
+		steps, err := db.Select[step](t.Context(), d, `EXPLAIN QUERY PLAN SELECT count(*) FROM (SELECT 1 FROM `+from+w.sql()+` LIMIT ?) n`, append(w.args, 51)...)
 		if err != nil {
 			t.Fatal(err)
 		}

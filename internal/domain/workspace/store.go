@@ -175,23 +175,23 @@ func standingFilter(w *where, q Query, by way) {
 
 // gathered gives FROM and WHERE that find the query's opportunities as o, each of
 // them once. Of one cloud an opportunity has one row at most; of several it may
-// have more, so that the set has to be made first.
-func gathered(q Query) (text string, args []any) {
-	w := filter(q, gather)
-	from := `opportunity o`
+// have more, so that the set has to be made first. Direct says that the tables are
+// read from the smallest on, in whatever order the page is wanted.
+func gathered(q Query) (from string, w *where, direct bool) {
+	w, from = filter(q, gather), `opportunity o`
 	switch {
 	case slices.Contains(q.States, StateNone):
 		standingFilter(w, q, gather)
 	case len(q.States) > 0 && len(q.Clouds) == 1:
-		from = `registration r CROSS JOIN opportunity o`
+		from, direct = `registration r CROSS JOIN opportunity o`, true
 		w.add(`o.id = r.opportunity_id AND r.state IN (?) AND r.cloud = ?`, q.States, q.Clouds[0])
 	case len(q.Clouds) == 1:
-		from = `opportunity_cloud c CROSS JOIN opportunity o`
+		from, direct = `opportunity_cloud c CROSS JOIN opportunity o`, true
 		w.add(`o.id = c.opportunity_id AND c.joint AND c.cloud = ?`, q.Clouds[0])
 	default:
 		standingFilter(w, q, gather)
 	}
-	return ` FROM ` + from + w.sql(), w.args
+	return from, w, direct
 }
 
 // states adds the filter on the states of registrations; StateNone finds what is
@@ -317,19 +317,22 @@ func page(ctx context.Context, d *db.DB, q Query, limit int, by way) ([]Row, err
 		}
 		return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o`+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
 	}
-	set, args := gathered(q)
-	w := &where{}
-	w.add(`o.id IN (SELECT n.id FROM (SELECT o.id`+set+` LIMIT ?) n)`, append(args, CountedTo+1)...)
+	from, w, direct := gathered(q)
+	if !direct {
+		set := &where{}
+		set.add(`o.id IN (SELECT n.id FROM (SELECT o.id FROM `+from+w.sql()+` LIMIT ?) n)`, append(w.args, CountedTo+1)...)
+		from, w = `opportunity o`, set
+	}
 	tail, err := ordered(w, q)
 	if err != nil {
 		return nil, err
 	}
-	return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM opportunity o`+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
+	return db.Select[Row](ctx, d, `SELECT `+rowColumns+` FROM `+from+w.sql()+tail+` LIMIT ?`, append(w.args, limit)...)
 }
 
 func count(ctx context.Context, d *db.DB, q Query, limit int) (int64, error) {
-	set, args := gathered(q)
-	return db.Get[int64](ctx, d, `SELECT count(*) FROM (SELECT 1`+set+` LIMIT ?) n`, append(args, limit)...)
+	from, w, _ := gathered(q)
+	return db.Get[int64](ctx, d, `SELECT count(*) FROM (SELECT 1 FROM `+from+w.sql()+` LIMIT ?) n`, append(w.args, limit)...)
 }
 
 type standing struct {
