@@ -118,7 +118,8 @@ func (c *csvReader) scan(b []byte) (n int, escaped bool, err error) {
 		if at == len(b) && !c.ended {
 			return 0, false, nil
 		}
-		from, end := at, at
+		from := at
+		var end int
 		if at < len(b) && b[at] == '"' {
 			from++
 			end = from
