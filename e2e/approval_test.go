@@ -3,14 +3,11 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -39,10 +36,7 @@ const candidate = `(async () => {
 
 func TestAnAssociateSubmitsADirectorApprovesAndItGoesOutInTheBrowser(t *testing.T) {
 	t.Parallel()
-	axe, err := os.ReadFile(filepath.Join("axe", "axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	axe := readAxe(t)
 	dir := t.TempDir()
 	demo := command{args: []string{"demo", "--data-dir", dir, "--listen", "127.0.0.1:0", "--accounts", "60", "--opportunities", "200"}}.start(t)
 	base := strings.TrimPrefix(demo.line(t, demo.err, "Tandem serves at "), "Tandem serves at ")
@@ -53,41 +47,13 @@ func TestAnAssociateSubmitsADirectorApprovesAndItGoesOutInTheBrowser(t *testing.
 	demo.line(t, demo.err, "stays up")
 	password := user(t, "ann@example.com", "associate", "--data-dir", dir)
 	ctx := startBrowser(t)
-	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}); err != nil {
-		t.Fatal(err)
-	}
 	open(ctx, t, base+"/sign-in")
 	said := listen(ctx)
 	sees := func(text string) {
 		t.Helper()
 		arrived(ctx, t, fmt.Sprintf(`document.body.textContent.includes(%q)`, text))
 	}
-	accessible := func(name string) {
-		t.Helper()
-		for _, width := range []int64{1440, 390} {
-			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
-				t.Fatal(err)
-			}
-			for _, finding := range evaluate[[]string](ctx, t, axeRun("light")) {
-				t.Errorf("%s at %d: %s", name, width, finding)
-			}
-			if over := evaluate[int](ctx, t, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-				t.Errorf("%s is %d pixels wider than the window of %d", name, over, width)
-			}
-			if to := os.Getenv(screenshotsEnv); to != "" {
-				shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-				if err == nil {
-					err = os.WriteFile(filepath.Join(to, fmt.Sprintf("approval-%s-%d.png", name, width)), shot, 0o600)
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	accessible := func(name string) { t.Helper(); examine(ctx, t, axe, "approval-"+name) }
 
 	signedIn(ctx, t, base, "ann@example.com", password)
 	id, name, ok := strings.Cut(evaluate[string](ctx, t, candidate), " ")

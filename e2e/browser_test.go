@@ -24,6 +24,7 @@ var pages = []struct {
 	name string
 	path string
 	link string // a CSS selector of a link on path
+	then string // what follows the address of the link
 	deny bool   // the answer is an error: the browser's console says so, and may
 }{
 	{name: "today", path: "/"},
@@ -36,6 +37,10 @@ var pages = []struct {
 	{name: "opportunity-approved", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`},
 	{name: "opportunity-blocked", path: "/opportunities?state=blocked", link: `main a[href^="/opportunities/opp_"]`},
 	{name: "opportunity-action-required", path: "/opportunities?state=action_required", link: `main a[href^="/opportunities/opp_"]`},
+	{name: "record-meeting", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "/activities/new"},
+	{name: "record-call", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "/activities/new?kind=call"},
+	{name: "timeline-narrowed", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "?kind=portal"},
+	{name: "introduce", path: "/opportunities?state=approved", link: `main a[href^="/opportunities/opp_"]`, then: "/intros/new?theirs_zone=America/New_York"},
 	{name: "registrations", path: "/registrations"},
 	{name: "approvals", path: "/approvals"},
 	{name: "approvals-decided", path: "/approvals?box=decided"},
@@ -43,6 +48,9 @@ var pages = []struct {
 	{name: "coverage-deals", path: "/coverage/deals?what=blocked"},
 	{name: "attention", path: "/attention"},
 	{name: "conflicts", path: "/conflicts"},
+	{name: "tagging", path: "/tagging"},
+	{name: "tagging-none", path: "/tagging?owner=nobody"},
+	{name: "tagging-opportunity", path: "/tagging", link: `main a[href^="/opportunities/opp_"]`},
 	{name: "invitations", path: "/invitations"},
 	{name: "invitation", path: "/invitations", link: `main a[href^="/invitations/inv_"]`},
 	{name: "invitations-none", path: "/invitations?show=over"},
@@ -58,9 +66,13 @@ var pages = []struct {
 	{name: "new-person", path: "/settings/people/new"},
 	{name: "person", path: "/settings/people", link: `main a[href^="/settings/people/usr_"]`},
 	{name: "joint-rule", path: "/settings/joint-rule"},
+	{name: "tagging-rules", path: "/settings/tagging"},
+	{name: "tagging-rule", path: "/settings/tagging", link: `main tbody a[href^="/settings/tagging/"]`},
+	{name: "tagging-rule-new", path: "/settings/tagging/-new"},
 	{name: "solutions", path: "/settings/solutions"},
 	{name: "policies", path: "/settings/policies"},
 	{name: "field-owners", path: "/settings/field-owners"},
+	{name: "cancelled-activities", path: "/settings/cancelled-activities"},
 	{name: "tokens", path: "/settings/tokens"},
 	{name: "about", path: "/settings/about"},
 	{name: "not-there", path: "/nothing/here", deny: true},
@@ -159,12 +171,66 @@ func axeRun(scheme string) string {
 		.flatMap(v => v.nodes.map(n => v.impact + " " + v.id + ": " + v.help + "\n  " + n.html.slice(0, 300) + "\n  " + n.failureSummary)))`
 }
 
-func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
-	t.Parallel()
+func readAxe(t *testing.T) string {
+	t.Helper()
 	axe, err := os.ReadFile(filepath.Join("axe", "axe.min.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(axe)
+}
+
+// paint chooses light or dark, without motion.
+func paint(ctx context.Context, t *testing.T, scheme string) {
+	t.Helper()
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// narrowInputs names the inputs that are too narrow for a number.
+const narrowInputs = `[...document.querySelectorAll("main input:not([type=hidden], [type=checkbox], [type=radio]), main select, main textarea")]
+	.filter(x => x.offsetParent !== null && x.getBoundingClientRect().width < 48 && !x.closest(".sr")).map(x => x.name || x.id).join(", ")`
+
+// painted waits until the page is drawn in the colours and at the width that were
+// chosen last.
+const painted = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(true), 250))))`
+
+// examine looks at the page that is open, wide and narrow, in light and dark: no
+// serious finding of axe, and nothing wider than the window.
+func examine(ctx context.Context, t *testing.T, axe, name string) {
+	t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		paint(ctx, t, scheme)
+		for _, width := range []int64{1440, 390} {
+			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Evaluate[chromedp.Void](axe)); err != nil {
+				t.Fatal(err)
+			}
+			evaluate[bool](ctx, t, painted)
+			for _, finding := range evaluate[[]string](ctx, t, axeRun(scheme)) {
+				t.Errorf("%s at %d, %s: %s", name, width, scheme, finding)
+			}
+			if over := evaluate[int](ctx, t, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+				t.Errorf("%s is %d pixels wider than the window of %d", name, over, width)
+			}
+			if over := evaluate[int](ctx, t, `Math.max(0, ...[...document.querySelectorAll(".table-scroll")].map(x => x.scrollWidth - x.clientWidth))`); over > 0 {
+				t.Errorf("a table of %s hides %d pixels at %d", name, over, width)
+			}
+			picture(ctx, t, fmt.Sprintf("%s-%d-%s", name, width, scheme))
+		}
+	}
+	paint(ctx, t, "light")
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)); err != nil {
+		t.Fatal(err)
+	}
+	evaluate[bool](ctx, t, painted) // what is pressed next has to have its place
+}
+
+func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
+	t.Parallel()
+	axe := readAxe(t)
 	demo := command{args: []string{"demo", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--accounts", "60", "--opportunities", "200"}}.start(t)
 	base := strings.TrimPrefix(demo.line(t, demo.err, "Tandem serves at "), "Tandem serves at ")
 	signIn := regexp.MustCompile(`Sign in as (\S+) with the password (\S+)`).FindStringSubmatch(demo.line(t, demo.err, "Sign in as "))
@@ -202,11 +268,7 @@ func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
 
 	dir := os.Getenv(screenshotsEnv)
 	for _, scheme := range []string{"light", "dark"} {
-		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-		}}); err != nil {
-			t.Fatal(err)
-		}
+		paint(ctx, t, scheme)
 		for _, width := range []int64{1440, 390} {
 			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900)); err != nil {
 				t.Fatal(err)
@@ -219,7 +281,7 @@ func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
 						if path == "" {
 							t.Fatalf("%s has no link %s", p.path, p.link)
 						}
-						p.path = path
+						p.path = path + p.then
 					}
 					said := listen(ctx)
 					open(ctx, t, base+p.path)
@@ -229,10 +291,13 @@ func TestEveryPageIsQuietAccessibleAndSteadyInTheBrowser(t *testing.T) {
 					if over := evaluate[int](ctx, t, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 						t.Errorf("the page is %d pixels wider than the window", over)
 					}
+					if narrow := evaluate[string](ctx, t, narrowInputs); narrow != "" {
+						t.Errorf("what is entered cannot be seen in %s", narrow)
+					}
 					if moved := evaluate[string](ctx, t, shifts); moved != "" {
 						t.Errorf("the layout shifts by %s", moved)
 					}
-					if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
+					if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](axe)); err != nil {
 						t.Fatal(err)
 					}
 					for _, finding := range evaluate[[]string](ctx, t, axeRun(scheme)) {

@@ -148,7 +148,7 @@ func TestAConflictIsSettledInThePageByKeyboard(t *testing.T) {
 			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900)); err != nil {
 				t.Fatal(err)
 			}
-			for name, path := range map[string]string{"conflicts": "/conflicts", "conflict-deal": deal, "field": deal + "/field?cloud=aws&path=LifeCycle.NextSteps", "field-owners": "/settings/field-owners"} {
+			for name, path := range map[string]string{"conflicts": "/conflicts", "conflict-deal": deal, "field": deal + "/field?cloud=aws&path=LifeCycle.NextSteps", "contacts": deal + "/field?cloud=aws&path=Customer.Contacts", "field-owners": "/settings/field-owners"} {
 				open(ctx, t, base+path)
 				if over := evaluate[int](ctx, t, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 					t.Errorf("%s is %d pixels wider than %d", name, over, width)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"os"
@@ -97,7 +98,7 @@ func TestAReferralIsAcceptedAndLinkedAndAnotherRejectedInTheBrowser(t *testing.T
 	v := o.visitor()
 	take, leave := o.offered(v, "Ampersand Freight"), o.offered(v, "Bracket Pharma") // told by the events: the next poll is minutes away
 	// Reading needs no script.
-	if x := v.get(take); !strings.Contains(x.text, "Hidden until it is accepted") || !strings.Contains(x.text, "Customer contacts") || strings.Contains(x.text, "Sender contacts</dt>") {
+	if x := v.get(take); !strings.Contains(x.text, "Hidden until it is accepted") || !strings.Contains(x.text, "customer contacts") || strings.Contains(x.text, "Sender contacts</dt>") {
 		t.Fatalf("the page of an offer: %s", x.text)
 	}
 	if x := v.get("/"); !strings.Contains(x.text, "Ampersand Freight") || !strings.Contains(x.text, "Answer it") {
@@ -140,6 +141,169 @@ func TestAReferralIsAcceptedAndLinkedAndAnotherRejectedInTheBrowser(t *testing.T
 	}
 	if x := v.get("/invitations?show=linked"); !strings.Contains(x.text, "Ampersand Freight") {
 		t.Error("it is not in the list of linked ones")
+	}
+}
+
+// An Associate's answer waits for a Director, and goes out by itself when it is
+// approved.
+func TestAnAssociateAcceptsAReferralAndADirectorApprovesItInTheBrowser(t *testing.T) {
+	t.Parallel()
+	o, axe := newOffers(t), readAxe(t)
+	ann, dan := user(t, "ann@example.com", "associate", "--data-dir", o.dir), user(t, "dan@example.com", "director", "--data-dir", o.dir)
+	control(t, o.services.AWS.URL, "refer", `{"opportunity":{"Customer":{"Account":{"CompanyName":"Dovetail Labs"}}}}`)
+	offer := o.offered(o.visitor(), "Dovetail Labs")
+	ctx := startBrowser(t)
+	sees := func(text string) {
+		t.Helper()
+		arrived(ctx, t, fmt.Sprintf(`document.body.textContent.includes(%q)`, text))
+	}
+
+	signedIn(ctx, t, o.base, "ann@example.com", ann)
+	said := listen(ctx)
+	open(ctx, t, o.base+offer)
+	sees("A Director approves it first; then it goes out by itself.")
+	press(ctx, t, chromedp.Click(chromedp.CSS("#accept button")))
+	sees("Sent to Test director for approval: it goes out by itself when approved")
+	sees("Nothing: it waits for a Director")
+	examine(ctx, t, axe, "invitation-waits")
+	open(ctx, t, o.base+"/")
+	sees("Waits for approval: Accept the referral from AWS")
+	if n := o.referred(); n != 0 {
+		t.Fatalf("%d opportunities before a Director approved", n)
+	}
+
+	signedIn(ctx, t, o.base, "dan@example.com", dan)
+	sees("Test associate asks: Accept the referral from AWS")
+	examine(ctx, t, axe, "today-approve-invitation")
+	open(ctx, t, o.base+"/invitations")
+	sees("Waits for approval")
+	open(ctx, t, o.base+offer)
+	sees("Decide on the request of Test associate")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`a[href^="/approvals/apr_"]`)))
+	sees("What is offered")
+	examine(ctx, t, axe, "approval-invitation")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`form[action$="/approve"] button`)))
+	sees("Approved: it goes out now, in Test associate's name")
+	open(ctx, t, o.base+offer)
+	arrived(ctx, t, `document.querySelector("#link") !== null`)
+	sees("Test associate")
+	examine(ctx, t, axe, "invitation-approved")
+	for _, m := range said() {
+		t.Errorf("console: %s", m)
+	}
+	if n := o.referred(); n != 1 {
+		t.Errorf("%d opportunities of AWS's", n)
+	}
+}
+
+// What AWS offers is made an opportunity in Salesforce with one act, after its
+// fields were shown; what Salesforce refuses is marked at its field.
+func TestAReferralIsMadeAnOpportunityInSalesforceInTheBrowser(t *testing.T) {
+	t.Parallel()
+	o, axe := newOffers(t), readAxe(t)
+	v := o.visitor()
+	eventually(t, 60*time.Second, "Salesforce is read", func() error {
+		if x := v.get("/opportunities"); !strings.Contains(x.text, `href="/opportunities/opp_`) {
+			return fmt.Errorf("no opportunity is listed")
+		}
+		return nil
+	})
+	const known = `fetch("/api/v1/opportunities?limit=1").then(r => r.json()).then(x => x.items[0].account_name)`
+	ctx := startBrowser(t)
+	open(ctx, t, o.base+"/sign-in")
+	signedIn(ctx, t, o.base, "ada@example.com", o.password)
+	customer := evaluate[string](ctx, t, known)
+	control(t, o.services.AWS.URL, "refer", fmt.Sprintf(`{"opportunity":{"Customer":{"Account":{"CompanyName":%q}}}}`, customer))
+	offer := o.offered(v, html.EscapeString(customer))
+	sees := func(text string) {
+		t.Helper()
+		arrived(ctx, t, fmt.Sprintf(`document.body.textContent.includes(%q)`, text))
+	}
+	said := listen(ctx)
+	open(ctx, t, o.base+offer)
+	press(ctx, t, chromedp.Click(chromedp.CSS("#accept button")))
+	arrived(ctx, t, `document.querySelector("#link") !== null`)
+	examine(ctx, t, axe, "invitation-link")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`#link a[href$="/create"]`)))
+	sees("AWS Project.Title → Opportunity.Name")
+	if got := evaluate[string](ctx, t, `document.querySelector("input[name='opportunity.account']:checked").closest("label").textContent`); !strings.Contains(got, customer) {
+		t.Errorf("the account is %q", got)
+	}
+	examine(ctx, t, axe, "invitation-create")
+
+	// Another account is looked for without losing what was entered.
+	press(ctx, t, chromedp.SetValue(chromedp.CSS("[name='opportunity.name']"), "A name of ours"), chromedp.SendKeys(chromedp.CSS("[name=account_query]"), "zzz"), chromedp.Evaluate[chromedp.Void](`window.before = 1`), chromedp.Click(chromedp.CSS("[name=find]")))
+	arrived(ctx, t, `window.before === undefined && document.querySelector("[name='opportunity.name']").value === "A name of ours" && document.querySelector("[name=account_query]").value === "zzz"`)
+	sees("No account is called “zzz”")
+	press(ctx, t, chromedp.Evaluate[chromedp.Void](`document.querySelector("[name='opportunity.stage']").value = ""; document.querySelector("form[data-guard]").noValidate = true`), chromedp.Click(chromedp.CSS("form[data-guard] .btn-primary")))
+	sees("Nothing was made")
+	sees("Stage is needed: Salesforce makes no opportunity without it")
+	said() // the browser tells of the refused form
+	said = listen(ctx)
+	examine(ctx, t, axe, "invitation-create-wrong")
+
+	control(t, o.services.Salesforce.URL, "setup", `{"validation_rules":[{"object":"Opportunity","name":"Offered","when":"CoSell_Origin_Key__c != null","field":"Description","message":"Say what the customer needs"}]}`)
+	press(ctx, t, chromedp.SetValue(chromedp.CSS("[name='opportunity.stage']"), "1-Discovery"), chromedp.Click(chromedp.CSS("form[data-guard] .btn-primary")))
+	sees("Salesforce refused to make the opportunity")
+	sees("Mend what Salesforce refused")
+	examine(ctx, t, axe, "invitation-create-refused")
+	control(t, o.services.Salesforce.URL, "setup", `{}`)
+	press(ctx, t, chromedp.Click(chromedp.CSS(`a[href$="/create"]`)))
+	sees("Say what the customer needs")
+	press(ctx, t, chromedp.Click(chromedp.CSS("form[data-guard] .btn-primary")))
+	arrived(ctx, t, `document.querySelector("#linked a")?.textContent.includes("A name of ours")`)
+	examine(ctx, t, axe, "invitation-created")
+	for _, m := range said() {
+		t.Errorf("console: %s", m)
+	}
+	if n := o.referred(); n != 1 {
+		t.Errorf("%d opportunities of AWS's", n)
+	}
+}
+
+func TestALeadIsDismissedFromTheListAndTheDismissalTakenBackInTheBrowser(t *testing.T) {
+	t.Parallel()
+	o, axe := newOffers(t), readAxe(t)
+	control(t, o.services.AWS.URL, "refer", `{"kind":"lead","lead":{"Customer":{"CompanyName":"Ember Textiles"}}}`)
+	v := o.visitor()
+	offer := o.offered(v, "Ember Textiles")
+	ctx := startBrowser(t)
+	open(ctx, t, o.base+"/sign-in")
+	signedIn(ctx, t, o.base, "ada@example.com", o.password)
+	sees := func(text string) {
+		t.Helper()
+		arrived(ctx, t, fmt.Sprintf(`document.body.textContent.includes(%q)`, text))
+	}
+	said := listen(ctx)
+	open(ctx, t, o.base+offer)
+	press(ctx, t, chromedp.Click(chromedp.CSS("#accept button")))
+	arrived(ctx, t, `document.querySelector("#convert") !== null`)
+	examine(ctx, t, axe, "lead-accepted")
+	open(ctx, t, o.base+"/invitations?show=accepted")
+	examine(ctx, t, axe, "invitations-leads")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`a[href$="?dismiss#dismiss"]`)))
+	arrived(ctx, t, `document.querySelector("#dismiss details").open`)
+	examine(ctx, t, axe, "lead-dismiss")
+	press(ctx, t, chromedp.SendKeys(chromedp.CSS("[name=dismissal]"), "No budget this year"), chromedp.Click(chromedp.CSS(`form[action$="/dismiss"] button`)))
+	sees("The lead is dismissed")
+	press(ctx, t, chromedp.Click(chromedp.CSS(`form[action$="/restore"] button`)))
+	sees("It is an accepted lead again")
+	arrived(ctx, t, `document.querySelector("#convert") !== null && document.querySelector("#invitation[hx-get]") === null`)
+
+	press(ctx, t, chromedp.Click(chromedp.CSS("#dismiss summary")), chromedp.SendKeys(chromedp.CSS("[name=dismissal]"), "Really none"), chromedp.Click(chromedp.CSS(`form[action$="/dismiss"] button`)))
+	sees("The lead is dismissed")
+	open(ctx, t, o.base+"/invitations?show=dismissed")
+	sees("Ember Textiles")
+	open(ctx, t, o.base+offer)
+	sees("Really none")
+	examine(ctx, t, axe, "lead-dismissed")
+	if x := v.get("/"); strings.Contains(x.text, "Ember Textiles") {
+		t.Error("a dismissed lead is on Today")
+	}
+	press(ctx, t, chromedp.Click(chromedp.CSS(`#dismissed button`)))
+	sees("It is an accepted lead again")
+	for _, m := range said() {
+		t.Errorf("console: %s", m)
 	}
 }
 

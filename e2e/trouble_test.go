@@ -24,6 +24,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/workspace"
 	flow "github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -421,7 +422,7 @@ func TestARefusedSignatureNeedsAttentionAndGoesOnWhenItIsMended(t *testing.T) {
 	if r := failed[0]; !strings.Contains(r.Error, "Not authorized to create") || r.Reason == "" || !r.DueAt.IsZero() {
 		t.Errorf("%+v", r)
 	}
-	today, err := h.Workspace.Today(h.ctx(), "")
+	today, err := h.Workspace.Today(h.ctx(), workspace.TodayQuery{})
 	if err != nil || today.Total < len(failed) {
 		t.Errorf("Today shows %d of them (%v)", today.Total, err)
 	}

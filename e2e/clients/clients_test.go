@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tandem-cosell/tandem/internal/connect/salesforce/pack"
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
@@ -87,6 +88,16 @@ func requests(t *testing.T, url string) int {
 	}
 	t.Logf("%d calls", stats.Requests)
 	return stats.Requests
+}
+
+func TestSalesforcesOwnLibraryTakesThePackage(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	dir := filepath.Join(t.TempDir(), "package")
+	if err := pack.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	runScript(t, "package-check.mjs", "PACKAGE_DIR="+dir)
 }
 
 // needNode fails in CI, and skips elsewhere, when the clients aren't installed.

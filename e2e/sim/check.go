@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/audit"
 )
@@ -32,8 +33,9 @@ func (w *world) audit() {
 	}
 }
 
-// observe follows the portal's values: none comes back after it was replaced, and
-// those from Salesforce come in the order in which they were written.
+// observe follows the portal's values: none comes back after it was replaced,
+// unless a person who saw both sides chose it again, and those from Salesforce come
+// in the order in which they were written.
 func (w *world) observe() {
 	for _, r := range w.remotes() {
 		d := w.dealOf(&r)
@@ -44,8 +46,12 @@ func (w *world) observe() {
 				continue
 			}
 			w.note("portal: %s of deal %d is %q", f.name, d, v)
+			// AWS's people may have replaced a value of ours before we knew that ours had arrived (the answer of the
+			// update was lost): that is a conflict, and whoever decides for ours sends the same value again.
+			chosen := w.chosen[k] == v
+			delete(w.chosen, k) // good for the next value only
 			for _, old := range seen {
-				if old == v {
+				if old == v && !chosen {
 					w.fail("%s of deal %d flipped back to %q in the portal: %q", f.name, d, v, seen)
 				}
 				if before, after := ordinal(old), ordinal(v); before > 0 && after > 0 && after < before {
@@ -91,6 +97,10 @@ func (w *world) unrest() string {
 		if r.Outgoing > 0 || r.Conflicts > 0 {
 			say("%d outgoing, %d in conflict, due %v", r.Outgoing, r.Conflicts, r.DueAt)
 		}
+		if r.ComparedVersion != r.OpportunityVersion {
+			// Its look is due, or will be once the house's clock, which jumped, is there.
+			say("is not compared with the deal as it is now, due %v", r.DueAt)
+		}
 		there := byID[r.RemoteID]
 		if at, err := time.Parse(time.RFC3339Nano, r.RemoteVersion); err != nil || !at.Equal(there.Modified.Truncate(time.Millisecond)) {
 			say("the portal has version %v, and %s is known", there.Modified, r.RemoteVersion)
@@ -114,9 +124,9 @@ func (w *world) atRest() bool { return w.unrest() == "" }
 // Salesforce once; what others set in the portal is still there.
 func (w *world) converged() {
 	w.audit()
+	w.refused()
 	agreedRows := map[string]registration.Agreed{}
 	open := w.fieldRows()
-	edits := w.editRows()
 	byDeal := map[int]remote{}
 	regOf := map[int]string{}
 	for _, r := range w.rows() {
@@ -134,7 +144,7 @@ func (w *world) converged() {
 		}
 		for _, f := range fields {
 			crm, portal := w.inCRM(d, f), there.text(f.path)
-			if crm != portal && !w.explained(agreedRows[regOf[d]], open, edits, regOf[d], f, crm, portal) {
+			if crm != portal && !w.explained(agreedRows[regOf[d]], open, regOf[d], f, crm, portal) {
 				w.fail("%s of deal %d is %q in Salesforce and %q in the portal, and nothing says why", f.name, d, crm, portal)
 			}
 		}
@@ -163,7 +173,7 @@ func (w *world) converged() {
 }
 
 // explained reports whether the house says why the two sides differ.
-func (w *world) explained(agreed registration.Agreed, open []registration.Field, edits []registration.Edit, id string, f field, crm, portal string) bool {
+func (w *world) explained(agreed registration.Agreed, open []registration.Field, id string, f field, crm, portal string) bool {
 	if p, ok := agreed[f.path]; ok && unquoted(p.Ours) == crm && unquoted(p.Theirs) == portal {
 		return true // a person left them different
 	}
@@ -172,12 +182,19 @@ func (w *world) explained(agreed registration.Agreed, open []registration.Field,
 			return true
 		}
 	}
-	for _, e := range edits {
-		if e.RegistrationID == id && e.Path == f.path && e.CRMState == registration.CRMRefused && unquoted(e.Value) == portal {
-			return true
-		}
-	}
 	return false
+}
+
+// refused holds nothing for refused by Salesforce: here it takes all that it is
+// sent, and only the way there is bad.
+func (w *world) refused() {
+	n, why, err := registration.Refused(w.ctx, w.db)
+	w.check(err)
+	m, because, err := activity.Refused(w.ctx, w.db)
+	w.check(err)
+	if n+m > 0 {
+		w.fail("%d writes count as refused by Salesforce, which refused none: %s%s", n+m, why, because)
+	}
 }
 
 // tasks looks at the activities in Salesforce.

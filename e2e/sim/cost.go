@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/aws"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
@@ -21,87 +19,47 @@ import (
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	awsbox "github.com/tandem-cosell/tandem/sandbox/aws"
-	"github.com/tandem-cosell/tandem/sandbox/kit"
 )
 
-// CostReport says what keeping registrations true costs.
+// CostReport says what keeping registrations true costs. Calls are counted by
+// operation.
 type CostReport struct {
-	Steady         map[string]int // calls for one changed opportunity
-	Conflict       map[string]int // the same, when somebody changed the record meanwhile
-	Backlog        int            // updates that waited
-	Drained        time.Duration  // until all were sent, on the simulated clock
-	Share          float64        // of the allowed write rate
-	Urgent         int            // edits that people made meanwhile
-	LongestUrgent  time.Duration  // the longest that one of them waited
-	Reconciled     int            // registrations in a full look
-	ReconcileReads int
+	Steady    map[string]int // for one changed opportunity
+	Conflict  map[string]int // the same, when somebody changed the record meanwhile
+	Look      map[string]int // to read one record with all that the partner says of it
+	Reconcile map[string]int // for a full look at all registrations
+	Listed    int            // registrations in that look
+
+	Backlog int             // updates that waited
+	Urgent  int             // edits that people made meanwhile
+	Drain   map[string]int  // for both
+	Span    time.Duration   // until all were sent, on the simulated clock
+	Share   float64         // of the write rate that AWS allows, over that span
+	Waits   []time.Duration // of each edit until AWS had it, the shortest first
+	Refused int             // calls that AWS refused because its quotas were exceeded
 }
 
-// ticker is a simulated clock for goroutines: when all of them sleep, time goes on
-// to where the first wakes.
-type ticker struct {
-	mu      sync.Mutex
-	now     time.Time
-	running int
-	asleep  []*sleeper
-}
-
-type sleeper struct {
-	at   time.Time
-	wake chan struct{}
-}
-
-// Now gives the simulated time.
-func (t *ticker) Now() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.now
-}
-
-func (t *ticker) sleep(ctx context.Context, d time.Duration) error {
-	t.mu.Lock()
-	s := &sleeper{at: t.now.Add(d), wake: make(chan struct{})}
-	t.asleep = append(t.asleep, s)
-	t.leave()
-	t.mu.Unlock()
-	<-s.wake
-	return ctx.Err()
-}
-
-// leave says that one of the goroutines sleeps or has ended. Needs mu.
-func (t *ticker) leave() {
-	t.running--
-	if t.running > 0 || len(t.asleep) == 0 {
-		return
+// Calls gives how many calls were made.
+func Calls(byOperation map[string]int) (n int) {
+	for _, calls := range byOperation {
+		n += calls
 	}
-	slices.SortStableFunc(t.asleep, func(a, b *sleeper) int { return a.at.Compare(b.at) })
-	s := t.asleep[0]
-	t.asleep = t.asleep[1:]
-	if s.at.After(t.now) {
-		t.now = s.at
-	}
-	t.running++
-	close(s.wake)
-}
-
-func (t *ticker) ended() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.leave()
+	return n
 }
 
 // costs is a house with many registered deals and no faults.
 type costs struct {
-	ctx   context.Context
-	box   *awsbox.Server
-	boxes *kit.Clock
-	time  *ticker
-	db    *db.DB
-	regs  *registration.Service
-	opps  *opportunity.Service
-	list  []opportunity.Opportunity
-	mu    sync.Mutex
-	calls map[string]int
+	ctx  context.Context
+	box  *awsbox.Server
+	time *ticker
+	db   *db.DB
+	regs *registration.Service
+	opps *opportunity.Service
+	list []opportunity.Opportunity
+
+	mu      sync.Mutex
+	calls   map[string]int
+	refused int
 }
 
 type counting struct{ c *costs }
@@ -109,15 +67,35 @@ type counting struct{ c *costs }
 // RoundTrip counts a call and has the sandbox answer it.
 func (n counting) RoundTrip(req *http.Request) (*http.Response, error) {
 	op := req.Header.Get("X-Amz-Target")
-	n.c.mu.Lock()
-	n.c.calls[op[strings.LastIndexByte(op, '.')+1:]]++
-	n.c.mu.Unlock()
+	op = op[strings.LastIndexByte(op, '.')+1:]
 	w := &world{ctx: n.c.ctx}
-	return (&side{n: &network{w: w}, name: "box", to: n.c.box.Handler()}).pass(req, op), nil
+	resp := (&side{n: &network{w: w}, name: "box", to: n.c.box.Handler()}).pass(req, op)
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	n.c.calls[op]++
+	if strings.Contains(resp.Header.Get("X-Amzn-ErrorType"), "Throttling") {
+		n.c.refused++
+	}
+	return resp, nil
 }
 
+// counted gives the calls that do makes.
+func (c *costs) counted(do func() error) (map[string]int, error) {
+	c.mu.Lock()
+	c.calls = map[string]int{}
+	c.mu.Unlock()
+	err := do()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls, err
+}
+
+// unlimited is for what is not measured: it takes no simulated time.
+var unlimited = aws.Limits{ReadsPerSecond: 1e6, WritesPerSecond: 1e6, ReadsPerDay: 1e9, WritesPerDay: 1e9}
+
 // Cost registers deals in the sandbox, and measures what it takes to keep them
-// true: image is an empty, migrated database.
+// true: image is an empty, migrated database. The backlog is of the first of the
+// deals, the people's edits are of the last: there must be enough for both.
 func Cost(ctx context.Context, image []byte, deals, backlog, urgent int) (rep CostReport, err error) {
 	dir, err := os.MkdirTemp("", "tandem-cost-")
 	if err != nil {
@@ -133,21 +111,21 @@ func Cost(ctx context.Context, image []byte, deals, backlog, urgent int) (rep Co
 	if err := os.WriteFile(path, image, 0o600); err != nil {
 		return rep, err
 	}
-	began := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
-	c := &costs{ctx: authz.With(ctx, authz.Actor{Kind: authz.KindPerson, ID: "usr_cost", Name: "Ada", Level: authz.LevelDirector}), boxes: kit.NewFrozenClock(began), time: &ticker{now: began}, calls: map[string]int{}}
+	clock := newTicker(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))
+	c := &costs{ctx: authz.With(ctx, authz.Actor{Kind: authz.KindPerson, ID: "usr_cost", Name: "Ada", Level: authz.LevelDirector}), time: clock, calls: map[string]int{}}
 	if c.db, err = db.Open(ctx, db.Config{URL: "sqlite://" + path}); err != nil {
 		return rep, err
 	}
 	defer func() { _ = c.db.Close() }()
 	c.box, err = awsbox.New(awsbox.Options{
-		Clock: c.boxes, MachineTime: c.boxes.Now, AccessKeyID: "AKIASIM", SecretAccessKey: "secret", Quotas: awsbox.Quotas{Off: true},
+		Clock: clock.box, MachineTime: clock.Now, AccessKeyID: "AKIASIM", SecretAccessKey: "secret", Quotas: awsbox.Quotas{Off: true},
 		Entities: []awsbox.Entity{{Catalog: "AWS", ID: "S-1", Type: "Solutions", Name: "Platform", Status: "Active"}},
 	})
 	if err != nil {
 		return rep, err
 	}
 	defer func() { _ = c.box.Close() }()
-	if err := c.connect(aws.Limits{ReadsPerSecond: 1e6, WritesPerSecond: 1e6, ReadsPerDay: 1e9, WritesPerDay: 1e9}); err != nil {
+	if err := c.connect(unlimited); err != nil {
 		return rep, err
 	}
 	if err := c.register(deals); err != nil {
@@ -159,14 +137,16 @@ func Cost(ctx context.Context, image []byte, deals, backlog, urgent int) (rep Co
 	if rep.Conflict, err = c.change(1, true); err != nil {
 		return rep, err
 	}
-	c.calls = map[string]int{}
-	full, err := c.regs.FollowChanges(c.ctx, "aws", true)
-	if err != nil {
+	if rep.Look, err = c.look(2); err != nil {
 		return rep, err
 	}
-	rep.Reconciled = full.Listed
-	for _, n := range c.calls {
-		rep.ReconcileReads += n
+	rep.Reconcile, err = c.counted(func() error {
+		full, err := c.regs.FollowChanges(c.ctx, "aws", true)
+		rep.Listed = full.Listed
+		return err
+	})
+	if err != nil {
+		return rep, err
 	}
 	return rep, c.drain(&rep, backlog, urgent)
 }
@@ -251,7 +231,7 @@ func (c *costs) settle() error {
 				return err
 			}
 		}
-		c.pass(10 * time.Second)
+		c.time.pass(10 * time.Second)
 	}
 	w := &world{ctx: c.ctx, aws: c.box}
 	for _, r := range w.remotes() {
@@ -261,13 +241,6 @@ func (c *costs) settle() error {
 	}
 	_, err := c.regs.FollowChanges(c.ctx, "aws", false)
 	return err
-}
-
-func (c *costs) pass(d time.Duration) {
-	c.time.mu.Lock()
-	c.time.now = c.time.now.Add(d)
-	c.time.mu.Unlock()
-	c.boxes.Advance(d)
 }
 
 func (c *costs) id(i int) (string, error) {
@@ -288,7 +261,7 @@ func (c *costs) change(i int, conflict bool) (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.pass(time.Minute)
+	c.time.pass(time.Minute)
 	if conflict {
 		r, err := registration.ByID(c.ctx, c.db, id)
 		if err != nil {
@@ -302,137 +275,17 @@ func (c *costs) change(i int, conflict bool) (map[string]int, error) {
 	if err := c.take([]opportunity.Opportunity{o}); err != nil {
 		return nil, err
 	}
-	c.calls = map[string]int{}
-	err = c.regs.Advance(c.ctx, id)
-	return c.calls, err
+	return c.counted(func() error { return c.regs.Advance(c.ctx, id) })
 }
 
-// workers are those of the program's queues.
-const (
-	bulkWorkers   = 8
-	urgentWorkers = 4
-)
-
-// drain has a backlog sent under AWS's own limits, while people edit.
-func (c *costs) drain(rep *CostReport, backlog, urgent int) error {
-	var changed []opportunity.Opportunity
-	c.pass(25 * time.Hour)
-	for i := range backlog {
-		o := c.list[i]
-		o.NextSteps, o.CRMModstamp = fmt.Sprint("backlog ", i), c.time.Now()
-		changed = append(changed, o)
-	}
-	for part := range slices.Chunk(changed, 500) {
-		if err := c.take(slices.Clone(part)); err != nil {
-			return err
-		}
-	}
-	if err := c.connect(aws.DefaultLimits()); err != nil {
-		return err
-	}
-	queue, err := registration.DueIDs(c.ctx, c.db, []cloudName{"aws"}, c.time.Now(), 1_000_000)
+// look has the record of one deal read, and counts the calls.
+func (c *costs) look(i int) (map[string]int, error) {
+	id, err := c.id(i)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rng := rand.New(rand.NewPCG(7, 7))
-	span := time.Duration(backlog) * time.Second
-	var arrivals []time.Duration
-	for range urgent {
-		arrivals = append(arrivals, time.Duration(rng.Int64N(int64(span))))
+	if _, err := c.regs.Refresh(c.ctx, id); err != nil {
+		return nil, err
 	}
-	slices.Sort(arrivals)
-	began := c.time.Now()
-	c.calls = map[string]int{}
-	var mu sync.Mutex
-	var failed error
-	fail := func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if failed == nil {
-			failed = err
-		}
-	}
-	var wg sync.WaitGroup
-	c.time.running = bulkWorkers + urgentWorkers
-	var drained time.Time
-	for range bulkWorkers {
-		wg.Go(func() {
-			defer c.time.ended()
-			for {
-				mu.Lock()
-				if len(queue) == 0 {
-					if now := c.time.Now(); now.After(drained) {
-						drained = now
-					}
-					mu.Unlock()
-					return
-				}
-				id := queue[0]
-				queue = queue[1:]
-				mu.Unlock()
-				if err := c.advance(c.ctx, id); err != nil {
-					fail(err)
-					return
-				}
-			}
-		})
-	}
-	for n := range urgentWorkers {
-		wg.Go(func() {
-			defer c.time.ended()
-			for i := n; i < len(arrivals); i += urgentWorkers {
-				at := began.Add(arrivals[i])
-				if d := at.Sub(c.time.Now()); d > 0 {
-					if err := c.time.sleep(c.ctx, d); err != nil {
-						fail(err)
-						return
-					}
-				}
-				id, err := c.id(len(c.list) - 1 - i)
-				if err == nil {
-					_, err = c.regs.Put(c.ctx, id, registration.Values{"LifeCycle.NextSteps": quoted(fmt.Sprint("a person's edit ", i))})
-				}
-				if err == nil {
-					err = c.advance(registration.WithUrgent(c.ctx), id)
-				}
-				if err != nil {
-					fail(err)
-					return
-				}
-				mu.Lock()
-				rep.LongestUrgent = max(rep.LongestUrgent, c.time.Now().Sub(at))
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	if failed != nil {
-		return failed
-	}
-	rep.Backlog, rep.Urgent, rep.Drained = backlog, urgent, drained.Sub(began)
-	rep.Share = float64(c.calls["UpdateOpportunity"]) / c.time.Now().Sub(began).Seconds()
-	return nil
-}
-
-// advance is a job's work: one that was given back comes again when it may.
-func (c *costs) advance(ctx context.Context, id string) error {
-	for {
-		if err := c.regs.Advance(ctx, id); err != nil {
-			return err
-		}
-		r, err := registration.ByID(ctx, c.db, id)
-		if err != nil {
-			return err
-		}
-		switch wait := r.DueAt.Sub(c.time.Now()); {
-		case r.Error != "":
-			return problem.Unavailable("cost", r.Error, nil)
-		case r.Outgoing == 0:
-			return nil
-		case wait > 0:
-			if err := c.time.sleep(ctx, wait); err != nil {
-				return err
-			}
-		}
-	}
+	return c.counted(func() error { return c.regs.Advance(c.ctx, id) })
 }

@@ -28,7 +28,13 @@ func TestAChangeCostsOneWriteAndPeopleDoNotWaitForBulkWork(t *testing.T) {
 	if rep.Conflict["UpdateOpportunity"] != 2 || rep.Conflict["GetOpportunity"] != 1 || len(rep.Conflict) != 2 {
 		t.Errorf("a change of a record that changed meanwhile costs %v", rep.Conflict)
 	}
-	if rep.Share < 0.95 || rep.LongestUrgent > 3*time.Second || rep.ReconcileReads > 2 {
-		t.Errorf("%+v", rep)
+	if rep.Drain["UpdateOpportunity"] != 110 || len(rep.Drain) != 1 || rep.Refused != 0 {
+		t.Errorf("110 changes cost %v, and AWS refused %d", rep.Drain, rep.Refused)
+	}
+	if rep.Share < 0.95 || len(rep.Waits) != 10 || rep.Waits[9] > 3*time.Second {
+		t.Errorf("%.3f of the write rate was used, and people waited %v", rep.Share, rep.Waits)
+	}
+	if rep.Listed != 130 || rep.Reconcile["ListOpportunities"] != 2 || len(rep.Reconcile) != 1 {
+		t.Errorf("a look at %d registrations costs %v", rep.Listed, rep.Reconcile)
 	}
 }

@@ -355,6 +355,9 @@ func (w *world) settleOne() bool {
 	}
 	if f.name != "" {
 		w.settled[key(d, f.name, unquoted(c.Ours))], w.settled[key(d, f.name, unquoted(c.Theirs))] = true, true
+		if choice == registration.ChoiceOurs {
+			w.chosen[fmt.Sprint(d, " ", f.name)] = unquoted(c.Ours)
+		}
 		if value != "" {
 			w.wrote("ada", d, f, unquoted(value), unquoted(c.Ours))
 		}

@@ -74,6 +74,7 @@ type world struct {
 	writes  []write
 	settled map[string]bool // values that a person decided about, or that were told to be replaced
 	seen    map[string][]string
+	chosen  map[string]string // by deal and field, ours that a person chose over the portal's
 	told    int
 }
 
@@ -87,7 +88,7 @@ func Run(ctx context.Context, seed uint64, image []byte) (res Result) {
 	}
 	w := &world{
 		ctx: ctx, rng: rand.New(rand.NewPCG(seed, 1)), dir: dir,
-		clock: clock.NewFake(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)), settled: map[string]bool{}, seen: map[string][]string{},
+		clock: clock.NewFake(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)), settled: map[string]bool{}, seen: map[string][]string{}, chosen: map[string]string{},
 	}
 	w.boxes = kit.NewFrozenClock(w.clock.Now())
 	w.net = newNetwork(w, seed)

@@ -43,14 +43,16 @@ func (w *world) jobs() []job {
 	return list
 }
 
-// row is a registration with the deal's id in Salesforce.
+// row is a registration with the deal's id in Salesforce and its version in the
+// mirror.
 type row struct {
 	registration.Registration
-	CRM string `db:"crm"`
+	CRM                string `db:"crm"`
+	OpportunityVersion int64  `db:"opportunity_version"`
 }
 
 func (w *world) rows() []row {
-	list, err := db.Select[row](w.ctx, w.db, `SELECT r.*, o.crm_id AS crm FROM registration r JOIN opportunity o ON o.id = r.opportunity_id ORDER BY o.crm_id`)
+	list, err := db.Select[row](w.ctx, w.db, `SELECT r.*, o.crm_id AS crm, o.version AS opportunity_version FROM registration r JOIN opportunity o ON o.id = r.opportunity_id ORDER BY o.crm_id`)
 	w.check(err)
 	return list
 }
@@ -88,7 +90,7 @@ func (w *world) mirror(crmID, column string) string {
 
 // loggedKeys gives the keys of the activities that Salesforce is said to have.
 func (w *world) loggedKeys() []string {
-	list, err := db.Select[string](w.ctx, w.db, `SELECT crm_key FROM activity WHERE crm_state = 'logged'`)
+	list, err := db.Select[string](w.ctx, w.db, `SELECT crm_key FROM activity WHERE crm_state = 'logged' AND origin = 'engine'`)
 	w.check(err)
 	return list
 }

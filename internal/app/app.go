@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +27,11 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/coverage"
+	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
@@ -56,7 +59,9 @@ type App struct {
 	Opportunities *opportunity.Service
 	Registrations *registration.Service
 	Activities    *activity.Service
+	Intros        *intro.Service
 	Approvals     *approval.Service
+	Tagging       *tagging.Service
 	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
@@ -134,7 +139,15 @@ func (a *App) build(ctx context.Context, works Works) error {
 		if err != nil {
 			return err
 		}
-		return a.Registrations.Reconsider(ctx, tx, m, changed)
+		if err := a.Registrations.Reconsider(ctx, tx, m, changed); err != nil {
+			return err
+		}
+		for some := range slices.Chunk(changed, db.MaxIn) {
+			if err := a.Tagging.Check(ctx, tx, some); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	a.Jobs, err = jobs.New(ctx, jobs.Config{DB: a.DB, Logger: a.quietLog(), Workers: cfg.Workers, Work: bool(works), Periodic: periodic, Registry: registry, Exclusive: exclusive})
 	return err
@@ -195,6 +208,8 @@ func (a *App) services() {
 	d, c := a.DB, a.Clock
 	a.Team, a.Sessions = team.NewService(d, c), team.NewSessions(d, c)
 	a.Accounts, a.Opportunities, a.Activities = account.NewService(d), opportunity.NewService(d, c), activity.NewService(d, c)
+	a.Intros = intro.NewService(d, c, a.Activities)
+	a.Activities.Changed = a.Intros.OnActivity
 	a.Connections, a.Views, a.Workspace = connection.NewService(d, c), view.NewService(d, c), workspace.NewService(d, c)
 }
 
@@ -245,7 +260,7 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase}, salesforce.FieldName)
+		p := aws.NewPortal(client, aws.Profile{TargetCompany: w.Company, CustomerUseCase: w.UseCase, Edits: aws.EditPolicy{LockPartnerIDAfterApproval: w.LockPartnerID}}, salesforce.FieldName)
 		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
 		inboxes = append(inboxes, aws.NewInbox(client))
 	}
@@ -254,9 +269,10 @@ func (a *App) connect() error {
 		pace = registration.DefaultPace
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
-	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
-	a.Sync.Registrations, a.Sync.Invitations = a.Registrations, a.Invitations
+	a.Tagging = tagging.NewService(a.DB, a.Clock, a.Opportunities)
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
+	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, a.Approvals, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
+	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging
 	return nil
 }
 

@@ -66,6 +66,7 @@ type AWSConfig struct {
 	WebhookKey      string  `name:"webhook-key" help:"Key that an EventBridge API destination sends with AWS's events to /hooks/aws. Empty: there is no such address." env:"WEBHOOK_KEY"`
 	WritesPerSecond float64 `name:"writes-per-second" help:"Write quota of the account." default:"1" env:"WRITES_PER_SECOND"`
 	ReadsPerSecond  float64 `name:"reads-per-second" help:"Read quota of the account." default:"10" env:"READS_PER_SECOND"`
+	LockPartnerID   bool    `name:"lock-partner-id" help:"Take our own id of an approved opportunity for locked, as AWS's documentation says; its field table lets it change." env:"LOCK_PARTNER_ID"`
 }
 
 // Validate reports every setting that cannot work, by the name of its flag.

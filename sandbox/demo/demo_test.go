@@ -13,7 +13,7 @@ import (
 )
 
 // goldenDigest is the hash of the standard organisation with seed 7.
-const goldenDigest = "c0fd474f5b6db27d134985638d2673c60f03a7db1a66cb52d1f185bcad892638"
+const goldenDigest = "422e1eaa1553601a731e218ed37ed3218e3bbda23a59041dd7389fdfd2678e89"
 
 var testDay = time.Date(2026, time.August, 20, 0, 0, 0, 0, time.UTC)
 

@@ -19,6 +19,7 @@ const (
 	streamActivity
 	streamUser
 	streamBlock
+	streamTags
 )
 
 // dice draws whole numbers from a PCG. It uses no floating point, because

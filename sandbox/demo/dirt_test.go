@@ -178,6 +178,9 @@ func TestDirtComesAtTheStatedRates(t *testing.T) {
 		FlawShortDescription:  {"Opportunity", 18, 45},
 		FlawNoDescription:     {"Opportunity", 35, 75},
 		FlawNoNextStep:        {"Opportunity", 2, 20},
+		FlawNoDealType:        {"Opportunity", 2, 30},
+		FlawDirectPath:        {"Opportunity", 2, 30},
+		FlawDoubleInfluence:   {"Opportunity", 1, 20},
 		FlawNoLostReason:      {"Opportunity", 20, 60},
 		FlawDashLostReason:    {"Opportunity", 15, 55},
 		FlawExactDuplicate:    {"Opportunity", 3, 18},
@@ -269,12 +272,14 @@ func TestTaggingFollowsTheFourUseCases(t *testing.T) {
 	org := standard(t)
 	aws := recordID(prefixAccount, partnerAWS+1)
 	cases := make(map[useCase]int)
+	flaws := flawed(org)
 	for _, o := range byObject(org)["Opportunity"] {
+		wrong := flaws[text(o, "Id")]
 		resale, sourced := text(o, "Fulfillment_Partner__c"), text(o, "ImpartnerPRM__PartnerAccount__c")
-		if (sourced != "") != (text(o, "DR_Partner_Deal_Type__c") != "") {
+		if wrong[FlawNoDealType] != (sourced != "" && text(o, "DR_Partner_Deal_Type__c") == "") || sourced == "" && text(o, "DR_Partner_Deal_Type__c") != "" {
 			t.Errorf("%v: registration partner without deal type", o["Id"])
 		}
-		if resale != "" && text(o, "Deal_Path__c") != "Partner" {
+		if wrong[FlawDirectPath] != (resale != "" && text(o, "Deal_Path__c") != "Partner") {
 			t.Errorf("%v: resale partner on path %v", o["Id"], o["Deal_Path__c"])
 		}
 		if text(o, "Distributor__c") != "" && resale == "" {
@@ -283,12 +288,12 @@ func TestTaggingFollowsTheFourUseCases(t *testing.T) {
 		switch {
 		case sourced == aws && resale == aws:
 			cases[useSourcedMarketplace]++
-			if text(o, "DR_Partner_Deal_Type__c") != "Resale" {
+			if kind := text(o, "DR_Partner_Deal_Type__c"); kind != "Resale" && !wrong[FlawNoDealType] {
 				t.Errorf("%v: sourced marketplace deal is %v", o["Id"], o["DR_Partner_Deal_Type__c"])
 			}
 		case sourced == aws:
 			cases[useReferral]++
-			if text(o, "DR_Partner_Deal_Type__c") != "Referral" {
+			if kind := text(o, "DR_Partner_Deal_Type__c"); kind != "Referral" && !wrong[FlawNoDealType] {
 				t.Errorf("%v: referral is %v", o["Id"], o["DR_Partner_Deal_Type__c"])
 			}
 		case resale == aws:

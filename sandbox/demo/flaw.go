@@ -29,6 +29,9 @@ const (
 	FlawDashLostReason    Flaw = "lost_reason_with_en_dash"
 	FlawExactDuplicate    Flaw = "exact_duplicate"
 	FlawNearDuplicate     Flaw = "near_duplicate"
+	FlawNoDealType        Flaw = "sourced_by_a_cloud_without_deal_type"
+	FlawDirectPath        Flaw = "sold_by_a_cloud_on_the_direct_path"
+	FlawDoubleInfluence   Flaw = "influence_beside_resale_by_the_same_cloud"
 )
 
 // Severity says what a flaw means for a registration with AWS.
@@ -67,6 +70,7 @@ func Flaws() []Flaw {
 		FlawNullAmount, FlawSciAmount, FlawForeignCurrency, FlawHugeAmount, FlawPastClose,
 		FlawShortDescription, FlawNoDescription, FlawNoNextStep, FlawNoLostReason, FlawDashLostReason,
 		FlawExactDuplicate, FlawNearDuplicate,
+		FlawNoDealType, FlawDirectPath, FlawDoubleInfluence,
 	}
 }
 
@@ -102,6 +106,9 @@ const (
 	chanceDashLostReason   = 200 // of the lost ones
 	chanceExactDuplicate   = 8
 	chanceNearDuplicate    = 15
+	chanceNoDealType       = 120 // of those that a cloud sourced
+	chanceDirectPath       = 80  // of those that a cloud sells
+	chanceDoubleInfluence  = 70  // of the other ones that a cloud sells
 )
 
 // blockedDeals are the flaws that AWS deals of the blocked kind take in turn.

@@ -60,6 +60,7 @@ func (w *world) opportunityRecord(o *deal) map[string]any {
 	w.amount(fields, o, money(o.amount()))
 	w.texts(&d, fields, o)
 	w.tagPartners(&d, fields, o)
+	w.mistag(fields, o, id)
 	w.dealFindings(o, id)
 	return fields
 }

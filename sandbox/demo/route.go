@@ -112,3 +112,28 @@ func (w *world) tagPartners(d *dice, fields map[string]any, o *deal) {
 		fields["DR_Partner_Engagement__c"] = "Partner Sourced"
 	}
 }
+
+// mistag makes some deals with a cloud break the tagging rules, as people do.
+func (w *world) mistag(fields map[string]any, o *deal, id string) {
+	var d dice
+	d.at(w.seed, streamTags, o.index)
+	found := func(f Flaw) {
+		if w.findings != nil {
+			w.found(id, f)
+		}
+	}
+	for cloud, use := range o.clouds {
+		sells := use == useMarketplace || use == useSourcedMarketplace
+		switch {
+		case (use == useReferral || use == useSourcedMarketplace) && d.perMille(chanceNoDealType):
+			delete(fields, "DR_Partner_Deal_Type__c")
+			found(FlawNoDealType)
+		case sells && d.perMille(chanceDirectPath):
+			fields["Deal_Path__c"] = "Direct"
+			found(FlawDirectPath)
+		case sells && onlyCloud(o, cloud) && d.perMille(chanceDoubleInfluence):
+			fields["Influence_Partner__c"] = fields["Fulfillment_Partner__c"]
+			found(FlawDoubleInfluence)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func TestDescribeIsCompleteForAMappingPage(t *testing.T) {
 		t.Errorf("304 with a body")
 	}
 	all := o.api("GET", "/sobjects", "").want(200, "").object()
-	if n := len(all["sobjects"].([]any)); n != 21 || all["maxBatchSize"] != 200.0 {
+	if n := len(all["sobjects"].([]any)); n != 22 || all["maxBatchSize"] != 200.0 {
 		t.Errorf("%d objects", n)
 	}
 	o.api("GET", "/sobjects/Account", "").want(200, "")

@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -256,6 +257,8 @@ func (x *tx) afterInsert(o *object, row soql.Row) {
 		if contact, ok := row[o.at("ContactId")].(string); ok {
 			x.beside("OpportunityContactRole", "", map[string]any{"OpportunityId": row[o.id], "ContactId": contact, "IsPrimary": true})
 		}
+	case "EventRelation":
+		x.invite(o, row)
 	case "Partner":
 		if opp := row[o.at("OpportunityId")]; opp != nil {
 			id, _ := row[o.id].(string)
@@ -265,6 +268,28 @@ func (x *tx) afterInsert(o *object, row soql.Row) {
 			})
 		}
 	}
+}
+
+// invite puts an event that a user is invited to into that user's calendar, as a copy.
+func (x *tx) invite(o *object, row soql.Row) {
+	events := x.st.table("Event")
+	event, _ := row[o.at("EventId")].(string)
+	user, _ := row[o.at("RelationId")].(string)
+	slot, ok := events.slots[event]
+	if !ok {
+		return
+	}
+	parent := slices.Clone(events.rows[slot])
+	parent[events.obj.at("IsGroupEvent")] = true
+	x.swap(events, slot, parent)
+	if !strings.HasPrefix(user, "005") {
+		return
+	}
+	fields := map[string]any{"IsChild": true, "OwnerId": user}
+	for _, name := range []string{"WhoId", "WhatId", "Subject", "Location", "IsAllDayEvent", "ActivityDateTime", "ActivityDate", "DurationInMinutes", "StartDateTime", "EndDateTime", "EndDate", "Description", "AccountId", "Type"} {
+		fields[name] = parent[events.obj.at(name)]
+	}
+	x.beside("Event", "", fields)
 }
 
 func (x *tx) afterUpdate(o *object, old, row soql.Row) {

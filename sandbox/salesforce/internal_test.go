@@ -50,7 +50,7 @@ var newerFields = map[string]bool{
 	"Account.NaicsCode": true, "Account.DunsNumber": true, "Account.IsPartner": true, "Contact.MailingCountryCode": true, "Lead.CountryCode": true,
 	"Lead.MobilePhone": true, "Opportunity.IsPrivate": true, "Opportunity.ExpectedRevenue": true, "Opportunity.TotalOpportunityQuantity": true,
 	"Opportunity.LastStageChangeDate": true, "Opportunity.ContactId": true, "Task.CompletedDateTime": true, "Task.Type": true, "Event.EndDate": true,
-	"Event.Type": true, "User.DefaultCurrencyIsoCode": true,
+	"Event.Type": true, "EventRelation.IsInvitee": true, "User.DefaultCurrencyIsoCode": true,
 }
 
 func TestStandardFieldsAreThoseOfTheContract(t *testing.T) {

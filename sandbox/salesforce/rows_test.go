@@ -220,6 +220,40 @@ func TestActivitiesFindTheirAccountAndPartnersTheirMirror(t *testing.T) {
 	}
 }
 
+func TestPeopleAreInvitedToEventsOnceAndUsersGetACopy(t *testing.T) {
+	t.Parallel()
+	o := start(t, salesforce.Options{})
+	acc := o.account("Acme")
+	opp := o.api("POST", "/sobjects/Opportunity", `{"Name":"D","StageName":"1-Discovery","CloseDate":"2026-12-31","AccountId":"`+acc+`"}`).id()
+	contact := o.api("POST", "/sobjects/Contact", `{"LastName":"Doe","AccountId":"`+acc+`","Email":"doe@acme.example"}`).id()
+	lead := o.api("POST", "/sobjects/Lead", `{"LastName":"Roe","Company":"AWS","Email":"roe@aws.example"}`).id()
+	user := o.query("SELECT Id FROM User WHERE IsActive = true LIMIT 1")[0]["Id"].(string)
+	event := o.api("POST", "/sobjects/Event", `{"Subject":"Intro","WhatId":"`+opp+`","WhoId":"`+contact+`","StartDateTime":"2026-09-16T10:00:00Z","EndDateTime":"2026-09-16T10:30:00Z"}`).want(201, "").id()
+	o.api("POST", "/sobjects/Event", `{"Subject":"Intro","WhatId":"`+opp+`","WhoId":"`+lead+`","StartDateTime":"2026-09-16T10:00:00Z","DurationInMinutes":30}`).want(400, "FIELD_INTEGRITY_EXCEPTION")
+	o.api("POST", "/sobjects/Task", `{"Subject":"Intro","WhatId":"`+opp+`","WhoId":"`+lead+`"}`).want(400, "FIELD_INTEGRITY_EXCEPTION")
+	o.api("POST", "/sobjects/Event", `{"Subject":"Long","StartDateTime":"2026-09-01T10:00:00Z","EndDateTime":"2026-09-16T10:30:00Z"}`).want(400, "FIELD_INTEGRITY_EXCEPTION")
+	invite := func(event, who string) answer {
+		return o.api("POST", "/sobjects/EventRelation", `{"EventId":"`+event+`","RelationId":"`+who+`"}`)
+	}
+	invite(event, lead).want(201, "")
+	invite(event, lead).want(400, "DUPLICATE_VALUE")
+	invite(event, user).want(201, "")
+	invite(event, opp).want(400, "MALFORMED_ID")
+	copies := o.query("SELECT Id, OwnerId, Subject, WhatId FROM Event WHERE IsChild = true")
+	if len(copies) != 1 || copies[0]["OwnerId"] != user || copies[0]["Subject"] != "Intro" || copies[0]["WhatId"] != opp {
+		t.Fatalf("copies %v", copies)
+	}
+	invite(copies[0]["Id"].(string), lead).want(400, "FIELD_INTEGRITY_EXCEPTION")
+	rows := o.query("SELECT RelationId, Status, IsInvitee, Event.IsGroupEvent FROM EventRelation ORDER BY CreatedDate")
+	if len(rows) != 2 || rows[0]["Status"] != "New" || rows[0]["IsInvitee"] != true || rows[0]["Event"].(map[string]any)["IsGroupEvent"] != true {
+		t.Fatalf("invited %v", rows)
+	}
+	o.api("DELETE", "/sobjects/Event/"+event, "").want(204, "")
+	if n := len(o.query("SELECT Id FROM EventRelation")); n != 0 {
+		t.Errorf("%d invitations stay after their event is deleted", n)
+	}
+}
+
 func TestMomentsThatPeopleWriteKeepWholeSeconds(t *testing.T) {
 	t.Parallel()
 	o := start(t, salesforce.Options{})

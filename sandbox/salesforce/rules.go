@@ -200,7 +200,14 @@ func (x *tx) held(o *object, id string) *apiError {
 func (x *tx) judgeObject(o *object, row soql.Row, creating bool) *apiError {
 	text := func(name string) string { s, _ := row[o.FieldIndex(name)].(string); return s }
 	switch o.Name {
+	case "Task":
+		return leadStandsAlone(text("WhoId"), text("WhatId"))
+	case "EventRelation":
+		return x.judgeInvitation(o, row)
 	case "Event":
+		if err := leadStandsAlone(text("WhoId"), text("WhatId")); err != nil {
+			return err
+		}
 		if creating && row[o.FieldIndex("StartDateTime")] == nil && row[o.FieldIndex("ActivityDate")] == nil {
 			return refuse("REQUIRED_FIELD_MISSING", "Required fields are missing: [ActivityDateTime, DurationInMinutes]").on("ActivityDateTime", "DurationInMinutes")
 		}
@@ -208,6 +215,9 @@ func (x *tx) judgeObject(o *object, row soql.Row, creating bool) *apiError {
 		end, _ := row[o.FieldIndex("EndDateTime")].(time.Time)
 		if !end.IsZero() && end.Before(start) {
 			return refuse("FIELD_INTEGRITY_EXCEPTION", "End Date Time: The event end time must be after its start time.").on("EndDateTime")
+		}
+		if end.Sub(start) > 14*24*time.Hour {
+			return refuse("FIELD_INTEGRITY_EXCEPTION", "Duration: An event can't last longer than 14 days.").on("EndDateTime")
 		}
 	case "CampaignMember":
 		if text("LeadId") == "" && text("ContactId") == "" {
@@ -221,6 +231,34 @@ func (x *tx) judgeObject(o *object, row soql.Row, creating bool) *apiError {
 		if id := text("Id"); id != "" && id == text("ParentId") {
 			return refuse("CIRCULAR_DEPENDENCY", "Parent Account ID: the record would be its own parent").on("ParentId")
 		}
+	}
+	return nil
+}
+
+// leadStandsAlone: an activity with a lead is about nothing else (Object Reference:
+// "If the WhoId refers to a lead, then the WhatId field must be empty").
+func leadStandsAlone(who, what string) *apiError {
+	if strings.HasPrefix(who, "00Q") && what != "" {
+		return refuse("FIELD_INTEGRITY_EXCEPTION", "Related To ID: a lead cannot be combined with a related record").on("WhatId")
+	}
+	return nil
+}
+
+// judgeInvitation: nobody is invited twice, and an invitee's copy of an event invites
+// nobody (Object Reference: "An EventRelation object can't be created for a child
+// event").
+func (x *tx) judgeInvitation(o *object, row soql.Row) *apiError {
+	t := x.st.tables[o]
+	event, _ := row[o.at("EventId")].(string)
+	for _, slot := range t.index[o.at("EventId")][event] {
+		other := t.rows[slot]
+		if !t.deleted(other) && other[o.id] != row[o.id] && other[o.at("RelationId")] == row[o.at("RelationId")] {
+			return refuse("DUPLICATE_VALUE", "duplicate value found: RelationId duplicates value on record with id: %s", t.rowID(other)).on("RelationId")
+		}
+	}
+	events := x.st.table("Event")
+	if slot, ok := events.slots[event]; ok && events.rows[slot][events.obj.at("IsChild")] == true {
+		return refuse("FIELD_INTEGRITY_EXCEPTION", "Event ID: nobody can be invited to a child event").on("EventId")
 	}
 	return nil
 }

@@ -18,7 +18,19 @@ type input struct {
 	kind    registration.Input
 	options []string
 	limit   int
+	columns []registration.Column
 }
+
+// contactColumns are what a contact is entered by, in the order of a form.
+var contactColumns = []registration.Column{
+	{Name: "FirstName", Label: "First name", Kind: "text"},
+	{Name: "LastName", Label: "Last name", Kind: "text"},
+	{Name: "BusinessTitle", Label: "Business title", Kind: "text"},
+	{Name: "Email", Label: "E-mail", Kind: "email"},
+	{Name: "Phone", Label: "Phone", Kind: "tel"},
+}
+
+const contactsPath = "Customer.Contacts"
 
 // longTexts are entered over several lines.
 var longTexts = []string{"Project.CustomerBusinessProblem", "Project.OtherSolutionDescription", "Project.AdditionalComments", "LifeCycle.NextSteps"}
@@ -48,12 +60,7 @@ func inputOf(path string) input {
 	shape := model.Shapes[name]
 	switch shape.Type {
 	case awsselling.TypeString:
-		in := input{kind: registration.InputText, options: shape.Enum}
-		if found := lengthRE.FindStringSubmatch(shape.Pattern); found != nil {
-			if n, err := strconv.Atoi(found[1]); err == nil {
-				in.limit = n
-			}
-		}
+		in := input{kind: registration.InputText, options: shape.Enum, limit: limitOf(shape)}
 		switch {
 		case len(shape.Enum) > 0:
 			in.kind = registration.InputChoice
@@ -64,11 +71,42 @@ func inputOf(path string) input {
 		}
 		return in
 	case awsselling.TypeList:
+		if path == contactsPath {
+			return input{kind: registration.InputRows, columns: columnsOf(shape.Element)}
+		}
 		if element := model.Shapes[shape.Element]; element.Type == awsselling.TypeString {
 			return input{kind: registration.InputList, options: element.Enum}
 		}
 	}
 	return input{kind: registration.InputJSON}
+}
+
+// limitOf gives the upper bound of a text, 0 where the model names none.
+func limitOf(shape *awsselling.Shape) int {
+	found := lengthRE.FindStringSubmatch(shape.Pattern)
+	if found == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// columnsOf gives the columns that a contact's shape has, with their bounds.
+func columnsOf(name string) []registration.Column {
+	model := awsselling.Model()
+	var out []registration.Column
+	for _, c := range contactColumns {
+		if m, ok := model.Shapes[name].Member(c.Name); ok {
+			if shape := model.Shapes[m.Shape]; c.Kind == "text" {
+				c.Max = limitOf(shape)
+			}
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // showJSON words a value for people.

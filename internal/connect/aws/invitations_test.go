@@ -33,6 +33,23 @@ func value(facts []invitation.Fact, label string) string {
 	return ""
 }
 
+// drafted gives the values of a draft by field, each of which says where it stands.
+func drafted(t *testing.T, b *Inbox, i *invitation.Invitation, stages []string) map[string]string {
+	t.Helper()
+	list, err := b.Draft(i, stages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, d := range list {
+		if d.From == "" || d.Value == "" {
+			t.Errorf("%+v", d)
+		}
+		out[d.Field] = d.Value
+	}
+	return out
+}
+
 func TestAReferralTellsAPartAndAcceptedTheRestAndMakesOneOpportunity(t *testing.T) {
 	t.Parallel()
 	p := openPortal(t, sandbox.Options{TaskDelay: time.Minute})
@@ -75,6 +92,15 @@ func TestAReferralTellsAPartAndAcceptedTheRestAndMakesOneOpportunity(t *testing.
 		t.Fatalf("%+v %v", r, err)
 	}
 	o, err := b.Opportunity(ctx, done.RemoteOppID)
+	stages := []string{"1-Discovery", "2-Scoping", "3-Technical Evaluation"}
+	before, after := invitation.Invitation{Payload: string(r.Raw)}, invitation.Invitation{Payload: string(r.Raw), RemoteRecord: string(o.Raw)}
+	if got := drafted(t, b, &after, stages); got[invitation.FieldName] == "" || got[invitation.FieldCloseOn] != value(o.Facts, "Target close") || got["account.name"] != "Amberfield Foods" ||
+		got[invitation.FieldStage] != "1-Discovery" || got[invitation.FieldDescription] == "" || got[invitation.FieldLeadSource] != "AWS" || got[invitation.FieldType] != "New Business" || got["account.website"] == "" {
+		t.Fatalf("%v", got)
+	}
+	if got := drafted(t, b, &before, nil); got["account.name"] != "Amberfield Foods" || got[invitation.FieldName] != value(r.Facts, "Project") || got[invitation.FieldStage] != "" {
+		t.Fatalf("%v", got)
+	}
 	if err != nil || value(o.Facts, "Street") == "" || value(o.Facts, "Customer contacts") == "" || value(o.Facts, "Customer") != "Amberfield Foods" || len(o.Raw) == 0 {
 		t.Fatalf("%+v %v", o, err)
 	}

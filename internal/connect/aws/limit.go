@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -191,13 +192,13 @@ func (c *class) try(urgent bool) (*quotaRefusal, time.Duration) {
 	if !urgent {
 		before = float64(c.urgent)
 	}
-	const whole = 1 - 1e-9
+	const whole = 1 - 1e-12 // fractions of a second do not add up to it exactly
 	if c.tokens-before >= whole {
 		c.tokens = max(0, c.tokens-1)
 		c.count(now.Unix()/60, 1)
 		return nil, 0
 	}
-	return nil, max(time.Duration((1+before-c.tokens)/c.perSecond*float64(time.Second)), time.Millisecond)
+	return nil, max(time.Duration(math.Ceil((1+before-c.tokens)/c.perSecond*float64(time.Second))), time.Millisecond)
 }
 
 // Spent is the calls of the last 24 hours by minute, to be kept over a restart.

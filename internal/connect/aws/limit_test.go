@@ -42,6 +42,22 @@ func TestCallsNeverExceedTheRateFromTheFirstSecondOn(t *testing.T) {
 	}
 }
 
+func TestNoCallComesBeforeItsTimeByAFractionOfASecond(t *testing.T) {
+	t.Parallel()
+	c, now := paced(1, 10_000, time.Minute)
+	last := testNow
+	for i := range 1000 {
+		now.Advance(time.Duration(i) * 999_331 % time.Second) // somebody tries at an odd time
+		if refused, err := c.take(t.Context(), false); err != nil || refused != nil {
+			t.Fatal(refused, err)
+		}
+		if d := now.Now().Sub(last); d < time.Second {
+			t.Fatalf("call %d came %v after the one before", i, d)
+		}
+		last = now.Now()
+	}
+}
+
 func TestAWaitLongerThanTheLongestIsGivenBack(t *testing.T) {
 	t.Parallel()
 	c, _ := paced(0.01, 1000, time.Second)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
@@ -35,7 +36,10 @@ func (p *Portal) Fields() []registration.FieldInfo {
 		in := inputs()[f.path]
 		info := registration.FieldInfo{
 			Path: f.path, Label: f.label, Group: f.group, CRMField: p.crmField(f.deal), Owner: registration.OwnerAsk, Writes: written[f.path],
-			Input: in.kind, Options: in.options, Max: in.limit, Show: showJSON,
+			Input: in.kind, Options: in.options, Max: in.limit, Columns: in.columns, Show: showJSON,
+		}
+		if in.kind == registration.InputRows {
+			info.Row = "Contact"
 		}
 		if f.path == spendPath {
 			info.Input, info.Enter, info.Read = registration.InputText, enterSpend, readSpend
@@ -106,7 +110,7 @@ func (p *Portal) CheckChanges(d registration.Deal, record json.RawMessage, chang
 	}
 	var out registration.Findings
 	for _, f := range after {
-		if slices.ContainsFunc(before, func(b Finding) bool { return b.Rule == f.Rule && b.Field == f.Field }) && changes[f.Field] == "" {
+		if slices.ContainsFunc(before, func(b Finding) bool { return b.Rule == f.Rule && b.Field == f.Field }) && !sets(changes, f.Field) {
 			continue
 		}
 		for _, path := range blamed(f.Field, changes) {
@@ -124,12 +128,25 @@ const stagePath = "LifeCycle.Stage"
 // ends are the stages that end a deal at AWS (aws.md §1.6).
 var ends = map[string]registration.State{`"` + StageLaunched + `"`: registration.StateLaunched, `"` + StageClosedLost + `"`: registration.StateClosedLost}
 
+// sets reports whether a field is one of those changed, or lies in one.
+func sets(changes registration.Values, field string) bool {
+	clean := listIndexRE.ReplaceAllString(field, "")
+	for path, value := range changes {
+		if value != "" && (clean == path || strings.HasPrefix(clean, path+".")) {
+			return true
+		}
+	}
+	return false
+}
+
+// blamed gives the fields that a finding is about: the very one, such as
+// "Customer.Contacts[1].Email", if it was changed, else those that were.
 func blamed(field string, changes registration.Values) []string {
 	clean := listIndexRE.ReplaceAllString(field, "")
 	var all []string
 	for path := range changes {
-		if clean == path || len(clean) > len(path) && clean[:len(path)+1] == path+"." {
-			return []string{path}
+		if clean == path || strings.HasPrefix(clean, path+".") {
+			return []string{field}
 		}
 		all = append(all, path)
 	}

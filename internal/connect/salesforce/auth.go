@@ -96,7 +96,7 @@ func (c *Client) signedIn(ctx context.Context, ended *session) (*session, error)
 // are repeated.
 func (c *Client) signIn(ctx context.Context) (*session, error) {
 	ans, err := c.exchange(ctx, call{
-		op: "oauth2/token", method: http.MethodPost, host: c.login.String(), path: "/services/oauth2/token",
+		op: opSignIn, method: http.MethodPost, host: c.login.String(), path: "/services/oauth2/token",
 		contentType: "application/x-www-form-urlencoded", idempotent: true,
 		makeBody: func() ([]byte, error) {
 			form, err := c.grant()
@@ -112,11 +112,11 @@ func (c *Client) signIn(ctx context.Context) (*session, error) {
 		ID          string `json:"id"`
 	}
 	if err := json.Unmarshal(ans.body, &reply); err != nil || reply.AccessToken == "" {
-		return nil, garbage("oauth2/token", ans, "no access token in the answer")
+		return nil, garbage(opSignIn, ans, "no access token in the answer")
 	}
 	u, err := url.Parse(strings.TrimRight(reply.InstanceURL, "/"))
 	if err != nil || u.Host == "" || u.Path != "" || u.User != nil || (u.Scheme != "https" && u.Scheme != c.login.Scheme) {
-		return nil, garbage("oauth2/token", ans, "no usable instance_url in the answer")
+		return nil, garbage(opSignIn, ans, "no usable instance_url in the answer")
 	}
 	s := &session{token: reply.AccessToken, instance: u.String()}
 	if _, rest, ok := strings.Cut(reply.ID, "/id/"); ok {
@@ -191,7 +191,7 @@ func (c *Client) apiVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ans, err := c.exchange(ctx, call{op: "versions", method: http.MethodGet, host: s.instance, path: "/services/data/", idempotent: true})
+	ans, err := c.exchange(ctx, call{op: opVersions, method: http.MethodGet, host: s.instance, path: "/services/data/", idempotent: true})
 	if err != nil {
 		return "", err
 	}
@@ -199,7 +199,7 @@ func (c *Client) apiVersion(ctx context.Context) (string, error) {
 		Version string `json:"version"`
 	}
 	if err := json.Unmarshal(ans.body, &known); err != nil {
-		return "", garbage("versions", ans, "the list of API versions can't be read")
+		return "", garbage(opVersions, ans, "the list of API versions can't be read")
 	}
 	best := 0
 	for _, k := range known {
@@ -212,7 +212,7 @@ func (c *Client) apiVersion(ctx context.Context) (string, error) {
 		}
 	}
 	if best == 0 {
-		return "", problem.FromRemote(problem.Remote{System: system, Operation: "versions", Code: "NO_COMMON_VERSION", Status: ans.status, Retry: problem.RetryHuman},
+		return "", problem.FromRemote(problem.Remote{System: system, Operation: opVersions, Code: "NO_COMMON_VERSION", Status: ans.status, Retry: problem.RetryHuman},
 			fmt.Sprintf("This organization speaks none of the API versions %d.0 to %d.0", oldestVersion, newestVersion), nil)
 	}
 	v = fmt.Sprintf("v%d.0", best)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
@@ -60,7 +61,7 @@ func (c *Client) Check(ctx context.Context, needs []Need) (Report, error) {
 			r.Findings = append(r.Findings, Finding{
 				Object: n.Object, Code: "object_missing",
 				Message: fmt.Sprintf("There is no object %s, or our user may not see it", n.Object),
-				Mend:    "Install the object, or give the integration user's permission set access to it",
+				Mend:    packaged(n.Object, "Enable the object, or give the integration user's permission set access to it"),
 			})
 			continue
 		}
@@ -78,6 +79,15 @@ func (c *Client) Check(ctx context.Context, needs []Need) (Report, error) {
 	return r, nil
 }
 
+// packaged says how to mend what is missing: what is Tandem's own comes with its
+// package.
+func packaged(name, otherwise string) string {
+	if strings.HasPrefix(name, "CoSell_") {
+		return "Deploy Tandem's package (tandem salesforce package) and assign its permission set Tandem_Integration to the integration user"
+	}
+	return otherwise
+}
+
 func missing(n Need, o *Object) []Finding {
 	var out []Finding
 	seen := map[string]bool{}
@@ -88,7 +98,7 @@ func missing(n Need, o *Object) []Finding {
 			out = append(out, Finding{
 				Object: n.Object, Field: name, Code: "field_missing",
 				Message: fmt.Sprintf("%s has no field %s, or our user may not see it", n.Object, name),
-				Mend:    "Create the field, map another one, or grant field-level read access",
+				Mend:    packaged(name, "Create the field, map another one, or grant field-level read access"),
 			})
 		}
 		return f, ok
@@ -110,7 +120,7 @@ func missing(n Need, o *Object) []Finding {
 			out = append(out, Finding{
 				Object: n.Object, Field: n.ExternalID, Code: "not_external_id",
 				Message: fmt.Sprintf("%s.%s is not marked as an external id", n.Object, n.ExternalID),
-				Mend:    "Mark the field as External ID and Unique in Salesforce's setup",
+				Mend:    packaged(n.ExternalID, "Mark the field as External ID and Unique in Salesforce's setup"),
 			})
 		}
 	}

@@ -31,9 +31,9 @@ var ErrNotSent = errors.New("not sent, as an earlier part of the collection fail
 // lock are sent again alone.
 //
 // The error is that of a call that failed as a whole, such as a spent daily
-// limit; its rows carry it too, those after it also ErrNotSent. If Salesforce
-// refuses a call for what is in it, the rows of that call carry the refusal and
-// the rest goes on.
+// limit or a refused sign-in; its rows carry it too, those after it also
+// ErrNotSent. If Salesforce refuses a call for what is in it, the rows of that
+// call carry the refusal and the rest goes on.
 func (c *Client) UpsertCollection(ctx context.Context, object, extField string, records []Fields) ([]RowResult, error) {
 	if err := checkName("ext_field", extField); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (c *Client) collection(ctx context.Context, w collectionWrite, records []Fi
 				results[i].Err = err
 			}
 		}
-		if r := problem.RemoteOf(err); r != nil && r.Status == http.StatusBadRequest {
+		if r := problem.RemoteOf(err); r != nil && r.Status == http.StatusBadRequest && !ofConnection(err) {
 			continue // something in this very chunk
 		}
 		for _, i := range send {

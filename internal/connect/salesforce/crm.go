@@ -124,7 +124,7 @@ func (c *CRM) People(ctx context.Context, read connection.Read) iter.Seq2[team.P
 		stamp, err := r.Time("SystemModstamp")
 		return team.Person{
 			CRMID: &id, Name: p.text(r, "person.name"), Email: p.text(r, "person.email"), Title: p.text(r, "person.title"),
-			RoleName: p.text(r, "person.role"), Region: p.text(r, "person.region"), Active: p.flag(r, "person.active"), CRMModstamp: stamp,
+			RoleName: p.text(r, "person.role"), Region: p.text(r, "person.region"), Zone: p.text(r, "person.zone"), Active: p.flag(r, "person.active"), CRMModstamp: stamp,
 		}, err
 	})
 }
@@ -195,7 +195,7 @@ func (c *CRM) opportunity(p plan, r values) (opportunity.Opportunity, error) {
 			return o, fmt.Errorf("%s: %w", ours, err)
 		}
 	}
-	o.CRMID, o.Deleted = r.ID("Id"), r.Bool("IsDeleted")
+	o.CRMID, o.Deleted, o.OriginKey = r.ID("Id"), r.Bool("IsDeleted"), p.text(r, "opportunity.origin_key")
 	o.AccountCRMID, o.AccountName, o.Name, o.Type = p.id(r, "opportunity.account"), p.text(r, "opportunity.account_name"), p.text(r, "opportunity.name"), p.text(r, "opportunity.type")
 	o.Stage, o.Closed, o.Won, o.ForecastCategory = p.text(r, "opportunity.stage"), p.flag(r, "opportunity.closed"), p.flag(r, "opportunity.won"), p.text(r, "opportunity.forecast_category")
 	o.OrderType, o.DealPath, o.SQLSource, o.LeadSource = p.text(r, "opportunity.order_type"), p.text(r, "opportunity.deal_path"), p.text(r, "opportunity.sql_source"), p.text(r, "opportunity.lead_source")
@@ -272,12 +272,19 @@ func (c *CRM) Usage() []connection.Usage {
 	return []connection.Usage{{Name: "API calls in 24 hours", Used: int64(u.Used), Limit: int64(u.Limit), Source: "reported by Salesforce for the whole organisation"}}
 }
 
+func direction(offered bool) string {
+	if offered {
+		return "In"
+	}
+	return "Out"
+}
+
 // UpsertRegistrations writes CoSell_Registration__c by its key.
 func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRecord) ([]registration.CRMResult, error) {
 	fields := make([]Fields, len(list))
 	for i, r := range list {
 		f := Fields{
-			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": "Out", "Portal_Id__c": orNil(r.PortalID),
+			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": direction(r.Offered), "Portal_Id__c": orNil(r.PortalID),
 			"Portal_Status__c": orNil(r.PortalStatus), "Portal_Stage__c": orNil(r.PortalStage), "Partner_Seller_Email__c": orNil(r.SellerEmail),
 			"Sync_State__c": r.SyncState, "Last_Sync_Error__c": orNil(r.LastError), "Last_Portal_Modified__c": nil,
 		}
@@ -287,7 +294,7 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, registrationObject, registrationKey, fields)
-	if len(rows) != len(list) {
+	if len(rows) != len(list) || ofConnection(err) {
 		return nil, err
 	}
 	out := make([]registration.CRMResult, len(rows))
@@ -299,21 +306,25 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 
 // UpdateOpportunity writes one change, unless the record was changed since it was
 // read.
-func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) error {
+func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) (registration.CRMResult, error) {
 	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
 	if err != nil || !ok {
-		return err
+		return registration.CRMResult{}, err
 	}
 	fields := Fields{}
 	for ours, text := range change.Fields {
 		path, ok := p.paths[ours]
 		if !ok || strings.Contains(path, ".") {
-			return problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
-				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)
+			return registration.CRMResult{Err: problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
+				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)}, nil
 		}
 		fields[path] = orNil(text)
 	}
-	return c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
+	err = c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
+	if ofConnection(err) {
+		return registration.CRMResult{}, err
+	}
+	return registration.CRMResult{RowID: change.OpportunityCRMID, Err: err}, nil
 }
 
 // LogTasks writes completed Tasks by their key.
@@ -330,7 +341,7 @@ func (c *CRM) LogTasks(ctx context.Context, list []activity.Task) ([]activity.Re
 		fields[i] = f
 	}
 	rows, err := c.client.UpsertCollection(ctx, "Task", activityKey, fields)
-	if len(rows) != len(list) {
+	if len(rows) != len(list) || ofConnection(err) {
 		return nil, err
 	}
 	out := make([]activity.Result, len(rows))

@@ -118,8 +118,7 @@ func (c *csvReader) scan(b []byte) (n int, escaped bool, err error) {
 		if at == len(b) && !c.ended {
 			return 0, false, nil
 		}
-		from := at
-		var end int
+		from, end := at, 0
 		if at < len(b) && b[at] == '"' {
 			from++
 			end = from

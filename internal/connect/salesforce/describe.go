@@ -26,23 +26,24 @@ type Object struct {
 
 // Field describes one field of an object.
 type Field struct {
-	Name         string          `json:"name"`
-	Label        string          `json:"label"`
-	Type         string          `json:"type"` // string, picklist, currency, date, datetime, reference, …
-	Length       int             `json:"length"`
-	Precision    int             `json:"precision"`
-	Scale        int             `json:"scale"`
-	Createable   bool            `json:"createable"`
-	Updateable   bool            `json:"updateable"`
-	Nillable     bool            `json:"nillable"`
-	Calculated   bool            `json:"calculated"`
-	Custom       bool            `json:"custom"`
-	Unique       bool            `json:"unique"`
-	ExternalID   bool            `json:"externalId"`
-	Restricted   bool            `json:"restrictedPicklist"`
-	Relationship string          `json:"relationshipName"`
-	ReferenceTo  []string        `json:"referenceTo"`
-	Picklist     []PicklistValue `json:"picklistValues"`
+	Name              string          `json:"name"`
+	Label             string          `json:"label"`
+	Type              string          `json:"type"` // string, picklist, currency, date, datetime, reference, …
+	Length            int             `json:"length"`
+	Precision         int             `json:"precision"`
+	Scale             int             `json:"scale"`
+	Createable        bool            `json:"createable"`
+	Updateable        bool            `json:"updateable"`
+	Nillable          bool            `json:"nillable"`
+	DefaultedOnCreate bool            `json:"defaultedOnCreate"` // Salesforce fills it in where nothing is given
+	Calculated        bool            `json:"calculated"`
+	Custom            bool            `json:"custom"`
+	Unique            bool            `json:"unique"`
+	ExternalID        bool            `json:"externalId"`
+	Restricted        bool            `json:"restrictedPicklist"`
+	Relationship      string          `json:"relationshipName"`
+	ReferenceTo       []string        `json:"referenceTo"`
+	Picklist          []PicklistValue `json:"picklistValues"`
 }
 
 // PicklistValue is one choice of a picklist.

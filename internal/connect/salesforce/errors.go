@@ -19,6 +19,11 @@ const (
 	codeQueryLocator = "INVALID_QUERY_LOCATOR"
 	codeRowLock      = "UNABLE_TO_LOCK_ROW"
 	codeLimit        = "LIMIT_EXCEEDED"
+	codeRedirect     = "REDIRECT"
+	codeHTTP         = "HTTP_" // and the status, of an answer that is none of the API's
+
+	opSignIn   = "oauth2/token"
+	opVersions = "versions"
 
 	// maxMessage keeps what a validation rule or a trigger says verbatim; the
 	// longest seen are 128 KB (research/salesforce-gitlab.md, appendix C10).
@@ -60,6 +65,24 @@ func Classify(status int, code string) problem.Retry {
 		return problem.RetryReauth
 	}
 	return problem.RetryHuman
+}
+
+// ofConnection reports whether an error says nothing of what a call carried: the
+// sign-in was refused, no API version fits, or something before Salesforce
+// answered. It meets every record alike, and ends when the set-up is mended, so no
+// record may be marked with it.
+func ofConnection(err error) bool {
+	r := problem.RemoteOf(err)
+	if r == nil {
+		return false
+	}
+	switch r.Operation {
+	case opSignIn, opVersions:
+		return true
+	}
+	// Too much or malformed is what a machine before Salesforce says of one call.
+	ofContent := r.Status == http.StatusBadRequest || r.Status == http.StatusRequestEntityTooLarge
+	return r.Code == codeRedirect || strings.HasPrefix(r.Code, codeHTTP) && !ofContent
 }
 
 // surelyRefused says whether an error answer proves that nothing was done: any
@@ -113,10 +136,10 @@ func refusal(op string, ans *answer, now time.Time) *problem.Error {
 		}
 		return problem.FromRemote(r, "Salesforce refused the sign-in: "+cut(oauth.Description), nil)
 	case ans.status >= 300 && ans.status < 400:
-		r.Code, r.Retry = "REDIRECT", problem.RetryHuman
+		r.Code, r.Retry = codeRedirect, problem.RetryHuman
 		return problem.FromRemote(r, "Salesforce sent "+op+" elsewhere ("+cut(ans.header.Get("Location"))+"): check that the address of your domain is right", nil)
 	}
-	r.Code = fmt.Sprintf("HTTP_%d", ans.status)
+	r.Code = fmt.Sprint(codeHTTP, ans.status)
 	r.Retry = Classify(ans.status, "")
 	return problem.FromRemote(r, fmt.Sprintf("Salesforce answered %s with %s (HTTP %d %s)", op, shapeOf(ans), ans.status, http.StatusText(ans.status)), nil)
 }

@@ -24,6 +24,7 @@ var userSources = []source{
 	{"person.active", []string{"IsActive"}, true},
 	{"person.role", []string{"UserRole.Name"}, false},
 	{"person.region", []string{"User_Region__c", "Country"}, false},
+	{"person.zone", []string{"TimeZoneSidKey"}, false},
 }
 
 var accountSources = []source{
@@ -93,6 +94,7 @@ var opportunitySources = []source{
 	{"opportunity.owner", []string{"OwnerId"}, true},
 	{"opportunity.owner_name", []string{"Owner.Name"}, false},
 	{"opportunity.created_at", []string{"CreatedDate"}, true},
+	{"opportunity.origin_key", []string{originKey}, false},
 }
 
 var memberSources = []source{
@@ -137,7 +139,8 @@ func Needs() []Need {
 			"Cloud__c", "Portal_Id__c", "Opportunity__c", "Direction__c", "Portal_Status__c",
 			"Portal_Stage__c", "Partner_Seller_Email__c", "Last_Portal_Modified__c", "Sync_State__c", "Last_Sync_Error__c",
 		}},
-		{Object: "Task", ExternalID: activityKey, Write: []string{"WhatId", "Subject", "Status", "Priority", "ActivityDate", "Description", "OwnerId", "Type"}},
+		{Object: "Task", ExternalID: activityKey, Write: []string{"WhatId", "WhoId", "Subject", "Status", "Priority", "ActivityDate", "Description", "OwnerId", "Type"}},
+		{Object: "Event", ExternalID: activityKey, Write: []string{"WhatId", "WhoId", "Subject", "StartDateTime", "EndDateTime", "Location", "Description", "OwnerId"}},
 	}
 }
 

@@ -18,7 +18,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	sandbox "github.com/tandem-cosell/tandem/sandbox/salesforce"
 )
 
@@ -300,6 +302,69 @@ func TestSandboxDailyLimitHoldsBackgroundWorkFirst(t *testing.T) {
 	wantRemote(t, c.Ping(Background(t.Context())), problem.RetryLater, "REQUEST_LIMIT_EXCEEDED", 0)
 	control(t, base, "daily-limit", `{"limit":100,"used":100}`)
 	wantRemote(t, c.Ping(t.Context()), problem.RetryLater, "REQUEST_LIMIT_EXCEEDED", 403)
+}
+
+// A client secret that ran out, and a machine before Salesforce that lets nothing
+// pass, are refusals for a person, and no record may be marked with them.
+func TestSandboxATroubleOfTheConnectionIsNoRefusalOfTheRecords(t *testing.T) {
+	t.Parallel()
+	opp := ID18("006000000000001")
+	task := func(on string) activity.Task {
+		return activity.Task{Key: "k" + on, OpportunityCRMID: on, Subject: "Approved", On: "2026-11-24"}
+	}
+	records := []registration.CRMRecord{{Key: "aws-1", Cloud: "aws", OpportunityCRMID: opp, SyncState: "Submitted"}}
+	change := registration.CRMChange{OpportunityCRMID: opp, Fields: map[string]string{"opportunity.next_steps": "sign"}, ReadAt: time.Now().Add(time.Hour)}
+	for name, trouble := range map[string]func(t *testing.T, c *Client, base string){
+		"the sign-in is refused": func(t *testing.T, c *Client, base string) {
+			c.cfg.ClientSecret = "another"
+			control(t, base, "sessions/expire", "")
+		},
+		"something before Salesforce refuses": func(_ *testing.T, c *Client, _ string) {
+			c.http.Transport = refuses{c.http.Transport}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, _, base := organization(t, 1, sandbox.Options{})
+			crm := NewCRM(c, "USD")
+			tasks, err := crm.LogTasks(t.Context(), []activity.Task{task(opp), task("001000000000009AAA")})
+			if err != nil || tasks[0].Err != nil || problem.RetryOf(tasks[1].Err) != problem.RetryHuman {
+				t.Fatalf("one that is refused is told apart: %+v, %v", tasks, err)
+			}
+			if res, err := crm.UpdateOpportunity(t.Context(), registration.CRMChange{OpportunityCRMID: opp, Fields: map[string]string{"opportunity.nope": "x"}}); err != nil || problem.RetryOf(res.Err) != problem.RetryHuman {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			trouble(t, c, base)
+			tasks, err = crm.LogTasks(t.Context(), []activity.Task{task(opp)})
+			if len(tasks) != 0 || problem.RetryOf(err) != problem.RetryHuman || problem.RemoteOf(err) == nil {
+				t.Errorf("tasks: %+v, %v", tasks, err)
+			}
+			rows, err := crm.UpsertRegistrations(t.Context(), records)
+			if len(rows) != 0 || problem.RetryOf(err) != problem.RetryHuman {
+				t.Errorf("registrations: %+v, %v", rows, err)
+			}
+			if res, err := crm.UpdateOpportunity(t.Context(), change); res.Err != nil || problem.RetryOf(err) != problem.RetryHuman {
+				t.Errorf("an edit: %+v, %v", res, err)
+			}
+		})
+	}
+}
+
+// refuses answers for a machine between us and Salesforce that only lets
+// descriptions pass.
+type refuses struct{ next http.RoundTripper }
+
+// RoundTrip answers with a page of that machine.
+func (r refuses) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, "/describe") {
+		return r.next.RoundTrip(req)
+	}
+	rec := httptest.NewRecorder()
+	rec.WriteHeader(http.StatusForbidden)
+	_, _ = rec.WriteString("<html>Your network does not let this pass</html>")
+	resp := rec.Result()
+	resp.Request = req
+	return resp, nil
 }
 
 func TestSandboxJWTSignInWorksAndAWrongKeyIsForAHuman(t *testing.T) {

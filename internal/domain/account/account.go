@@ -3,6 +3,7 @@
 package account
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/textkey"
@@ -40,6 +41,23 @@ type Account struct {
 	CreatedAt    time.Time `db:"created_at,insert" json:"-"`
 	UpdatedAt    time.Time `db:"updated_at" json:"updated_at"`
 	Version      int64     `db:"version" json:"version"`
+}
+
+// Same reports whether the account is surely the company of this name and web host:
+// it has the name, or its website or one of its domains is the host.
+func Same(a *Account, name, host string) bool {
+	if key := textkey.Of(name); key != "" && a.NameKey == key {
+		return true
+	}
+	if host == "" {
+		return false
+	}
+	for _, s := range strings.FieldsFunc(strings.ToLower(a.Domains+","+a.Website), func(r rune) bool { return strings.ContainsRune(",; /:", r) }) {
+		if strings.TrimPrefix(s, "www.") == host {
+			return true
+		}
+	}
+	return false
 }
 
 // Key sets what is computed from the name.

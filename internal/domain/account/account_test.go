@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,6 +203,51 @@ func TestAnAccountThatIsNotThereIsNotFound(t *testing.T) {
 		}
 		if _, err := ByCRMID(f.ctx, f.db, "001X"); !problem.Is(err, problem.KindNotFound) {
 			t.Error(err)
+		}
+	})
+}
+
+func TestTheAccountsThatACompanyCouldBeAreFoundByNameAndHostTheLikeliestFirst(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		for n, a := range []Account{
+			{Name: "Écume GmbH"},
+			{Name: "Ecume Logistics"},
+			{Name: "Ecumenical Press"},
+			{Name: "Sea Foam Ltd", Website: "HTTPS://WWW.Ecume.example/de"},
+			{Name: "Foam", Domains: "a.example; ecume.example"},
+			{Name: "Ecume", Deleted: true},
+			{Name: "Not e%cume x"},
+			{Name: "A Corp"},
+		} {
+			a.CRMID, a.CRMModstamp = fmt.Sprintf("001%d", n), f.clock.Now()
+			f.take(t, a)
+		}
+		for want, by := range map[string][2]string{
+			"Écume GmbH|Foam|Sea Foam Ltd|Ecume Logistics": {"ECUME gmbh", "ecume.example"},
+			"Écume GmbH|Ecume Logistics":                   {"Ecume Beverages", ""},
+			"Foam|Sea Foam Ltd":                            {"", "ecume.example"},
+			"":                                             {"A Company", "e%ume.example"},
+		} {
+			list, err := Lookalikes(f.ctx, f.db, by[0], by[1], 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, a := range list {
+				got = append(got, a.Name)
+			}
+			if strings.Join(got, "|") != want {
+				t.Errorf("%q: %v, want %s", by, got, want)
+			}
+		}
+		list, err := Lookalikes(f.ctx, f.db, "", "", 10)
+		if err != nil || list != nil {
+			t.Error(list, err)
+		}
+		for want, a := range map[bool]*Account{true: {NameKey: "sea foam", Website: "https://www.ecume.example/de"}, false: {NameKey: "ecume logistics", Domains: "notecume.example"}} {
+			if Same(a, "Ecume", "ecume.example") != want || !Same(a, a.NameKey, "") || Same(a, "", "") {
+				t.Errorf("%+v", a)
+			}
 		}
 	})
 }

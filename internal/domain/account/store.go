@@ -2,10 +2,12 @@ package account
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/base/textkey"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
@@ -126,6 +128,28 @@ func ByID(ctx context.Context, q db.Queryer, accountID string) (Account, error) 
 // Count gives the number of accounts that are not deleted.
 func Count(ctx context.Context, q db.Queryer) (int64, error) {
 	return db.Get[int64](ctx, q, `SELECT count(*) FROM account WHERE NOT deleted`)
+}
+
+// Lookalikes gives the accounts that a company of this name and web host could be,
+// the likeliest first: the same name, then the same host, then a name that begins
+// with the same word. An empty host finds nothing.
+func Lookalikes(ctx context.Context, q db.Queryer, name, host string, limit int) ([]Account, error) {
+	key := textkey.Of(name)
+	word, _, _ := strings.Cut(key, " ")
+	if key == "" && host == "" {
+		return nil, nil
+	}
+	byHost, byWord := "", ""
+	if host != "" {
+		byHost = db.Contains(host)
+	}
+	if len(word) > 2 { // not every "A" and "The"
+		byWord = strings.TrimPrefix(db.Contains(word+" "), "%")
+	}
+	return db.Select[Account](ctx, q, `SELECT * FROM account WHERE NOT deleted
+		AND (name_key = ? OR ? <> '' AND (lower(website) LIKE ? ESCAPE '\' OR lower(domains) LIKE ? ESCAPE '\') OR name_key = ? OR ? <> '' AND name_key LIKE ? ESCAPE '\')
+		ORDER BY CASE WHEN name_key = ? THEN 0 WHEN ? <> '' AND (lower(website) LIKE ? ESCAPE '\' OR lower(domains) LIKE ? ESCAPE '\') THEN 1 ELSE 2 END, name_key, id LIMIT ?`,
+		key, byHost, byHost, byHost, word, byWord, byWord, key, byHost, byHost, byHost, limit)
 }
 
 func page(ctx context.Context, q db.Queryer, like, afterKey, afterID string, limit int) ([]Account, error) {

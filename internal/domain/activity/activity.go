@@ -1,20 +1,15 @@
 // Package activity answers "what happened on this deal, and does Salesforce
-// know?": the joint activities of an opportunity, each of which becomes one Task
-// in Salesforce, once, however often the writing is repeated.
+// know?": the joint activities of an opportunity or account, whether the engine logs
+// them, a person records them or Salesforce has them already. What is made here
+// becomes one Task or Event there, once, however often the writing is repeated. See
+// README.md for the invariants.
 package activity
 
 import (
-	"context"
-	"fmt"
 	"time"
-	"unicode/utf8"
 
-	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/date"
-	"github.com/tandem-cosell/tandem/internal/base/id"
-	"github.com/tandem-cosell/tandem/internal/base/problem"
-	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
@@ -24,177 +19,163 @@ type CRMState string
 
 // The states of an activity in Salesforce.
 const (
-	CRMStateNone    CRMState = "none"    // not meant for Salesforce
-	CRMStatePending CRMState = "pending" // to be written
-	CRMStateLogged  CRMState = "logged"  // a Task is there
-	CRMStateFailed  CRMState = "failed"  // Salesforce refused it for good; see CRMError
+	CRMStateNone     CRMState = "none"     // not meant for Salesforce
+	CRMStatePending  CRMState = "pending"  // to be written
+	CRMStateLogged   CRMState = "logged"   // Salesforce has it as it is here
+	CRMStateFailed   CRMState = "failed"   // Salesforce refused it for good; see CRMError
+	CRMStateConflict CRMState = "conflict" // changed here and there: a person says which holds; see Theirs
 )
 
-// Activity is one thing that happened on an opportunity. CRMKey is the external
-// id of its Task (CoSell_Activity_Key__c).
-type Activity struct {
-	ID            string      `db:"id" json:"id"`
-	CRMKey        string      `db:"crm_key" json:"crm_key"`
-	OpportunityID string      `db:"opportunity_id" json:"opportunity_id"`
-	Cloud         cloud.Cloud `db:"cloud" json:"cloud"`
-	Kind          string      `db:"kind" json:"kind"`
-	Subject       string      `db:"subject" json:"subject"`
-	Body          string      `db:"body" json:"body"`
-	ActorKind     authz.Kind  `db:"actor_kind" json:"actor_kind"`
-	ActorName     string      `db:"actor_name" json:"actor_name"`
-	HappenedAt    time.Time   `db:"happened_at" json:"happened_at"`
-	CRMState      CRMState    `db:"crm_state" json:"crm_state"`
-	CRMTaskID     string      `db:"crm_task_id" json:"crm_task_id"`
-	CRMError      string      `db:"crm_error" json:"crm_error"`
-	LoggedAt      time.Time   `db:"logged_at" json:"logged_at,omitzero"`
-	CreatedAt     time.Time   `db:"created_at,insert" json:"-"`
-}
+// Origin says where an activity was made.
+type Origin string
 
-// Task is an activity as Salesforce keeps it: a completed Task on the
-// opportunity.
-type Task struct {
-	ActivityID       string
-	Key              string // external id
-	OpportunityCRMID string
-	OwnerCRMID       string // "" leaves it to the integration user
-	Subject          string // at most 255 characters
-	Description      string
-	On               date.Date
-}
-
-// Result is how the writing of one Task went: Err nil is done.
-type Result struct {
-	TaskID  string
-	Created bool
-	Err     error
-}
-
-// CRM is where activities are logged. Results are in the order of the tasks; an
-// error of the whole call means that nothing is known of any.
-type CRM interface {
-	LogTasks(ctx context.Context, tasks []Task) ([]Result, error)
-}
-
-// Service is the use cases of activities. Write must be set before use.
-type Service struct {
-	db    *db.DB
-	clock clock.Clock
-
-	// Write plans the writing of pending activities to Salesforce.
-	Write func(ctx context.Context, tx *db.Tx) error
-}
-
-// NewService gives the use cases on a database.
-func NewService(d *db.DB, c clock.Clock) *Service {
-	return &Service{db: d, clock: c, Write: func(context.Context, *db.Tx) error { return nil }}
-}
-
-// OnRegistration records what happened to a registration, in the transaction in
-// which it happened.
-func (s *Service) OnRegistration(ctx context.Context, tx *db.Tx, e registration.Event) error {
-	a := Activity{
-		ID: id.New("act"), OpportunityID: e.Registration.OpportunityID, Cloud: e.Registration.Cloud, Kind: e.Kind, Subject: e.Subject,
-		Body: e.Body, ActorKind: e.ActorKind, ActorName: e.ActorName, HappenedAt: tx.Now(), CRMState: CRMStatePending, CreatedAt: tx.Now(),
-	}
-	switch e.Kind {
-	case "failed", "conflict", "replaced":
-		a.CRMState = CRMStateNone // our own trouble is no joint activity
-	}
-	a.CRMKey = a.ID
-	if err := insert(ctx, tx, &a); err != nil {
-		return err
-	}
-	if a.CRMState != CRMStatePending {
-		return nil
-	}
-	return s.Write(ctx, tx)
-}
-
-// Note puts something of our own on the timeline of an opportunity, which
-// Salesforce gets no Task of. The actor is that of ctx. It fills in all but
-// OpportunityID, Cloud, Kind, Subject and Body.
-func (s *Service) Note(ctx context.Context, tx *db.Tx, a Activity) error {
-	actor, ok := authz.From(ctx)
-	if !ok {
-		actor = authz.System
-	}
-	a.ID = id.New("act")
-	a.CRMKey, a.ActorKind, a.ActorName, a.HappenedAt, a.CRMState, a.CreatedAt = a.ID, actor.Kind, actor.Name, tx.Now(), CRMStateNone, tx.Now()
-	return insert(ctx, tx, &a)
-}
-
-// OfOpportunity gives the activities of an opportunity, newest first. Needs read.
-func (s *Service) OfOpportunity(ctx context.Context, opportunityID string) ([]Activity, error) {
-	if err := authz.Require(ctx, authz.ActionRead); err != nil {
-		return nil, err
-	}
-	return byOpportunity(ctx, s.db, opportunityID)
-}
-
-// How long the fields of a Task are in Salesforce, in characters.
+// The origins.
 const (
-	maxSubject     = 255
-	maxDescription = 32_000
+	OriginEngine Origin = "engine" // Tandem itself logs what happened to a registration
+	OriginPerson Origin = "person" // somebody recorded it in Tandem
+	OriginCRM    Origin = "crm"    // somebody made it in Salesforce
 )
 
-func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n-1]) + "…"
+// Object is the object of Salesforce that holds an activity.
+type Object string
+
+// The objects.
+const (
+	ObjectTask  Object = "Task"
+	ObjectEvent Object = "Event"
+)
+
+// Kind says what sort of thing happened. What the engine logs has kinds of its own
+// ("approved", "submitted").
+type Kind string
+
+// The kinds that a person records; KindIntroMeeting is made by the meetings of
+// package intro, KindTask is any other Task of Salesforce.
+const (
+	KindMeeting      Kind = "meeting"
+	KindCall         Kind = "call"
+	KindEmail        Kind = "email"
+	KindIntroduction Kind = "introduction"
+	KindRequest      Kind = "request"
+	KindDecision     Kind = "decision"
+	KindIntroMeeting Kind = "intro_meeting"
+	KindTask         Kind = "task"
+)
+
+// Recordable lists the kinds that a person records.
+func Recordable() []Kind {
+	return []Kind{KindMeeting, KindCall, KindEmail, KindIntroduction, KindRequest, KindDecision}
 }
 
-// Pending gives activities, at most limit, that Salesforce shall have.
-func (s *Service) Pending(ctx context.Context, limit int) ([]Task, error) {
-	rows, err := pending(ctx, s.db, limit)
-	out := make([]Task, 0, len(rows))
-	for i := range rows {
-		a := &rows[i]
-		t := Task{ActivityID: a.ID, Key: a.CRMKey, OpportunityCRMID: a.OpportunityCRMID, Subject: cut(a.Subject, maxSubject), Description: cut(a.Body, maxDescription), On: date.Of(a.HappenedAt)}
-		if a.OwnerActive {
-			t.OwnerCRMID = a.OwnerCRMID
-		}
-		out = append(out, t)
+// Label is the kind in words, "" for those of the engine.
+func (k Kind) Label() string {
+	switch k {
+	case KindMeeting:
+		return "Meeting"
+	case KindCall:
+		return "Call"
+	case KindEmail:
+		return "E-mail"
+	case KindIntroduction:
+		return "Introduction"
+	case KindRequest:
+		return "Request"
+	case KindDecision:
+		return "Decision"
+	case KindIntroMeeting:
+		return "Intro meeting"
+	case KindTask:
+		return "Task"
 	}
-	return out, err
+	return ""
 }
 
-// Logged keeps how the writing of tasks went and gives how many were logged. A
-// refusal that passes leaves the activity pending.
-func (s *Service) Logged(ctx context.Context, tasks []Task, results []Result) (int, error) {
-	if len(results) != len(tasks) {
-		return 0, fmt.Errorf("%d results for %d tasks that Salesforce was sent", len(results), len(tasks))
+// Object is what the kind becomes in Salesforce: what has a beginning and an end
+// is an Event, all else a Task of a day.
+func (k Kind) Object() Object {
+	if k == KindMeeting || k == KindIntroMeeting {
+		return ObjectEvent
 	}
-	n := 0
-	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-		n = 0
-		for i, t := range tasks {
-			switch res := results[i]; {
-			case res.Err == nil:
-				if err := logged(ctx, tx, t.ActivityID, res.TaskID); err != nil {
-					return err
-				}
-				n++
-			case problem.RetryOf(res.Err) == problem.RetryHuman:
-				if err := failed(ctx, tx, t.ActivityID, res.Err.Error()); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return n, err
+	return ObjectTask
 }
 
-// Retry has the failed activities of an opportunity written again. Needs register.
-func (s *Service) Retry(ctx context.Context, opportunityID string) error {
-	if err := authz.Require(ctx, authz.ActionRegister); err != nil {
-		return err
+// Side says whose an attendee is.
+type Side string
+
+// The sides.
+const (
+	SideOurs     Side = "ours"
+	SidePartner  Side = "partner"
+	SideCustomer Side = "customer"
+)
+
+// Label is the side in words.
+func (s Side) Label() string {
+	switch s {
+	case SideOurs:
+		return "Ours"
+	case SidePartner:
+		return "Partner"
+	case SideCustomer:
+		return "Customer"
 	}
-	return s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-		if err := retry(ctx, tx, opportunityID); err != nil {
-			return err
-		}
-		return s.Write(ctx, tx)
-	})
+	return string(s)
 }
+
+// Attendee is somebody who takes part. One with an address that Salesforce knows is
+// linked there; all are named in the description.
+type Attendee struct {
+	Name    string `json:"name"`
+	Email   string `json:"email"`
+	Company string `json:"company"`
+	Side    Side   `json:"side"`
+}
+
+// Activity is one thing that happened on an opportunity, or with an account where
+// OpportunityID is "". CRMKey is the external id of its Task or Event
+// (CoSell_Activity_Key__c), or that record's own id where it was made there. An Event
+// has StartsAt and EndsAt, a Task the day On and, if it is a call, Minutes.
+type Activity struct {
+	ID            string                `db:"id" json:"id"`
+	CRMKey        string                `db:"crm_key" json:"crm_key"`
+	OpportunityID string                `db:"opportunity_id" json:"opportunity_id"`
+	AccountID     string                `db:"account_id" json:"account_id"`
+	Cloud         cloud.Cloud           `db:"cloud" json:"cloud"`
+	Origin        Origin                `db:"origin" json:"origin"`
+	Kind          Kind                  `db:"kind" json:"kind"`
+	Subject       string                `db:"subject" json:"subject"`
+	Body          string                `db:"body" json:"body"`
+	Location      string                `db:"location" json:"location"`
+	StartsAt      time.Time             `db:"starts_at" json:"starts_at,omitzero"`
+	EndsAt        time.Time             `db:"ends_at" json:"ends_at,omitzero"`
+	On            date.Date             `db:"on_day" json:"on"`
+	Minutes       int64                 `db:"minutes" json:"minutes"`
+	OwnerCRMID    string                `db:"owner_crm_id" json:"owner_crm_id"`
+	OwnerName     string                `db:"owner_name" json:"owner_name"`
+	Attendees     db.JSON[[]Attendee]   `db:"attendees" json:"attendees"`
+	Done          bool                  `db:"done" json:"done"` // false: a Task that is open in Salesforce
+	CancelledAt   time.Time             `db:"cancelled_at" json:"cancelled_at,omitzero"`
+	CancelReason  string                `db:"cancel_reason" json:"cancel_reason"`
+	ActorKind     authz.Kind            `db:"actor_kind" json:"actor_kind"`
+	ActorID       string                `db:"actor_id" json:"actor_id"`
+	ActorName     string                `db:"actor_name" json:"actor_name"`
+	HappenedAt    time.Time             `db:"happened_at" json:"happened_at"`
+	CRMObject     Object                `db:"crm_object" json:"crm_object"`
+	CRMState      CRMState              `db:"crm_state" json:"crm_state"`
+	CRMTaskID     string                `db:"crm_task_id" json:"crm_task_id"` // of the Task or Event
+	CRMError      string                `db:"crm_error" json:"crm_error"`
+	CRMStamp      time.Time             `db:"crm_stamp" json:"-"`              // the record's modification stamp when Agreed was read
+	GoneAt        time.Time             `db:"gone_at" json:"gone_at,omitzero"` // when it was found deleted in Salesforce
+	Agreed        db.JSON[*Agreement]   `db:"agreed" json:"-"`
+	Theirs        db.JSON[*TheirChange] `db:"theirs" json:"-"`
+	LoggedAt      time.Time             `db:"logged_at" json:"logged_at,omitzero"`
+	CreatedAt     time.Time             `db:"created_at,insert" json:"-"`
+	UpdatedAt     time.Time             `db:"updated_at" json:"-"`
+	Version       int64                 `db:"version" json:"version"`
+}
+
+// Cancelled reports whether somebody cancelled it.
+func (a *Activity) Cancelled() bool { return !a.CancelledAt.IsZero() }
+
+// Recorded reports whether a person made it in Tandem, and may change it there.
+func (a *Activity) Recorded() bool { return a.Origin == OriginPerson }

@@ -52,16 +52,13 @@ func (s State) Label() string {
 	return string(s)
 }
 
-// The names of the wishes that there are executors for: the first five are this
-// package's own, the others are registered by whoever answers invitations.
+// The names of the wishes that this package has executors for.
 const (
 	WishRegister  = "register"
 	WishMarkJoint = "mark_joint"
 	WishPut       = "put"
 	WishSettle    = "settle"
 	WishResend    = "resend"
-	WishAccept    = "accept_invitation"
-	WishReject    = "reject_invitation"
 )
 
 // Wish is what somebody wants done. Name is that of its executor, Action what it
@@ -69,7 +66,8 @@ const (
 // that record, "" for the whole. Title and Details say it in words, Arguments is
 // the JSON that the executor gets. What is about no opportunity of ours says the
 // deal's name, account, amount and whether it is contested; for the others these
-// are looked up.
+// are looked up. Unvalued says that no value of ours is at stake, as in the answer
+// to an invitation: no limit is compared with it.
 type Wish struct {
 	Name          string
 	Action        authz.Action
@@ -84,6 +82,7 @@ type Wish struct {
 	AccountName   string
 	Amount        money.Amount
 	Contested     bool
+	Unvalued      bool
 }
 
 // Request is a wish that waits for a Director or was decided on. Why says why it
@@ -152,9 +151,12 @@ func (r *Request) Read(arguments any) error {
 // precondition with the code moved_on, says that it cannot be done any more; any
 // other precondition that a row changed meanwhile, and it is tried again. Merge, if set, joins a newer wish with the
 // pending one of the same person into newer; without it the newer one stands alone.
+// Tell, if set, keeps each step of a request on the timeline of the record that it
+// is about, beside that of the deal.
 type Executor struct {
 	Run   func(ctx context.Context, tx *db.Tx, r *Request) error
 	Merge func(older, newer *Request) error
+	Tell  func(ctx context.Context, tx *db.Tx, r *Request, kind, subject, body string) error
 }
 
 // why lists reasons without repetition, in a fixed order.

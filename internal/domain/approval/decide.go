@@ -175,6 +175,23 @@ func (s *Service) close(ctx context.Context, tx *db.Tx, actor authz.Actor, r *Re
 	return s.tell(ctx, tx, r, kind, subject, body)
 }
 
+// Overtake ends what waits about a record that moved on, in the transaction that
+// moved it: nobody could do it any more, whoever approved it. why says what became
+// of the record. Who asked is told on Today.
+func (s *Service) Overtake(ctx context.Context, tx *db.Tx, subject, why string) error {
+	waiting, err := PendingOn(ctx, tx, []string{subject})
+	if err != nil {
+		return err
+	}
+	for _, r := range waiting[subject] {
+		r.State, r.Outcome = StateSuperseded, why
+		if err := s.close(ctx, tx, authz.System, &r, "approval.supersede", "approval_superseded", "Out of date: "+r.Title, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Withdraw takes one's own request back.
 func (s *Service) Withdraw(ctx context.Context, requestID string, version int64) (Request, error) {
 	return s.own(ctx, requestID, func(tx *db.Tx, actor authz.Actor, r *Request) error {
@@ -223,6 +240,7 @@ type Query struct {
 	States        []State
 	RequestedBy   string // person id
 	NotBy         string // person id: not theirs
+	Subjects      []string
 	OpportunityID string
 	Unseen        bool
 	OldestFirst   bool
@@ -255,25 +273,71 @@ func (s *Service) Get(ctx context.Context, requestID string) (Request, error) {
 	return byID(ctx, s.db, requestID)
 }
 
+// forMe are the requests that the actor of ctx could decide on; ok is false for who
+// may not approve.
+func forMe(ctx context.Context) (by Query, ok bool, err error) {
+	actor, ok := authz.From(ctx)
+	if !ok {
+		return Query{}, false, nil
+	}
+	may, err := authz.May(actor, authz.ActionApprove)
+	return Query{States: []State{StatePending}, NotBy: actor.ID, OldestFirst: true}, may && err == nil, err
+}
+
+// byMe are the actor's own requests that wait, and those decided that they have not
+// taken note of.
+func byMe(ctx context.Context) (by Query, ok bool) {
+	actor, ok := authz.From(ctx)
+	return Query{States: []State{StatePending, StateApproved, StateRefused, StateSuperseded}, RequestedBy: actor.ID, Unseen: true, OldestFirst: true}, ok
+}
+
 // Waiting gives the requests that the actor of ctx could decide on, the oldest
 // first, at most limit; none for who may not approve.
 func Waiting(ctx context.Context, q db.Queryer, limit int) ([]Request, error) {
-	actor, ok := authz.From(ctx)
-	if !ok {
-		return nil, nil
-	}
-	if may, err := authz.May(actor, authz.ActionApprove); err != nil || !may {
+	by, ok, err := forMe(ctx)
+	if err != nil || !ok {
 		return nil, err
 	}
-	return list(ctx, q, Query{States: []State{StatePending}, NotBy: actor.ID, OldestFirst: true}, limit)
+	return list(ctx, q, by, limit)
 }
+
+// CountMine counts what Waiting and Asked would list without a limit.
+func CountMine(ctx context.Context, q db.Queryer) (waiting, asked int, err error) {
+	var n, m int64
+	by, ok, err := forMe(ctx)
+	if err == nil && ok {
+		n, err = count(ctx, q, by)
+	}
+	if by, ok := byMe(ctx); err == nil && ok {
+		m, err = count(ctx, q, by)
+	}
+	return int(n), int(m), err
+}
+
+// PendingOn gives the requests that wait about the given records, the oldest first,
+// by record.
+func PendingOn(ctx context.Context, q db.Queryer, subjects []string) (map[string][]Request, error) {
+	out := map[string][]Request{}
+	if len(subjects) == 0 {
+		return out, nil
+	}
+	rows, err := list(ctx, q, Query{States: []State{StatePending}, Subjects: subjects, OldestFirst: true}, maxPendingOn)
+	for _, r := range rows {
+		out[r.Subject] = append(out[r.Subject], r)
+	}
+	return out, err
+}
+
+// maxPendingOn is far more than the people of a team who could ask about one page
+// of records.
+const maxPendingOn = 10_000
 
 // Asked gives the actor's own requests that wait, and those decided that they have
 // not taken note of, the oldest first, at most limit.
 func Asked(ctx context.Context, q db.Queryer, limit int) ([]Request, error) {
-	actor, ok := authz.From(ctx)
+	by, ok := byMe(ctx)
 	if !ok {
 		return nil, nil
 	}
-	return list(ctx, q, Query{States: []State{StatePending, StateApproved, StateRefused, StateSuperseded}, RequestedBy: actor.ID, Unseen: true, OldestFirst: true}, limit)
+	return list(ctx, q, by, limit)
 }

@@ -215,6 +215,7 @@ type putArguments struct {
 	Values         registration.Values          `json:"values"`
 	Seen           map[string]registration.Pair `json:"seen"`
 	Labels         map[string]string            `json:"labels"`
+	Words          map[string]string            `json:"words"` // each change for people: "Call → Sign"
 }
 
 // Put sets fields of a registered deal in the portal, and in Salesforce where it
@@ -227,7 +228,7 @@ func (s *Service) Put(ctx context.Context, registrationID string, values registr
 	if err != nil {
 		return Result{}, err
 	}
-	a := putArguments{RegistrationID: registrationID, Values: values, Labels: map[string]string{}}
+	a := putArguments{RegistrationID: registrationID, Values: values, Labels: map[string]string{}, Words: map[string]string{}}
 	var paths []string
 	for path := range values {
 		paths = append(paths, path)
@@ -235,6 +236,9 @@ func (s *Service) Put(ctx context.Context, registrationID string, values registr
 	}
 	if a.Seen, err = s.registrations.Standing(ctx, s.db, registrationID, paths); err != nil {
 		return Result{}, err
+	}
+	for _, path := range paths {
+		a.Words[path] = s.shown(reg.Cloud, path, a.Seen[path].Theirs) + " → " + s.shown(reg.Cloud, path, values[path])
 	}
 	w := Wish{
 		Name: WishPut, Action: s.registrations.ActionOf(reg.Cloud, values), Subject: registrationID, OpportunityID: reg.OpportunityID, Cloud: reg.Cloud,
@@ -259,23 +263,19 @@ func putTitle(action authz.Action, c cloud.Cloud, fields int) string {
 // lines says each change in words: "Next steps: Call → Sign".
 func (a *putArguments) lines() []string {
 	var out []string
-	for path, value := range a.Values {
-		out = append(out, fmt.Sprintf("%s: %s → %s", a.Labels[path], words(a.Seen[path].Theirs), words(value)))
+	for path := range a.Values {
+		out = append(out, a.Labels[path]+": "+a.Words[path])
 	}
 	slices.Sort(out)
 	return out
 }
 
-// words writes a field's JSON for people.
-func words(value string) string {
-	var s string
-	switch {
-	case value == "" || value == "null":
-		return "nothing"
-	case json.Unmarshal([]byte(value), &s) == nil:
-		return s
+// shown writes a field's value for people.
+func (s *Service) shown(c cloud.Cloud, path, value string) string {
+	if text := s.registrations.FieldText(c, path, value); text != "" && text != "null" {
+		return text
 	}
-	return value
+	return "nothing"
 }
 
 // mergePut joins the newer values with the older ones of other fields: nothing
@@ -292,7 +292,7 @@ func mergePut(older, newer *Request) error {
 		if _, again := b.Values[path]; again {
 			continue
 		}
-		b.Values[path], b.Seen[path], b.Labels[path] = value, a.Seen[path], a.Labels[path]
+		b.Values[path], b.Seen[path], b.Labels[path], b.Words[path] = value, a.Seen[path], a.Labels[path], a.Words[path]
 	}
 	text, err := json.Marshal(b)
 	if err != nil {
@@ -319,7 +319,7 @@ func (s *Service) runPut(ctx context.Context, tx *db.Tx, r *Request) error {
 	}
 	for _, path := range paths {
 		if now[path] != a.Seen[path] {
-			return movedOn(fmt.Sprintf("%s changed since it was asked for: it was %s and is now %s", a.Labels[path], words(a.Seen[path].Theirs), changed(a.Seen[path], now[path])))
+			return movedOn(fmt.Sprintf("%s changed since it was asked for: it was %s and is now %s", a.Labels[path], s.shown(r.Cloud, path, a.Seen[path].Theirs), s.changed(r.Cloud, path, a.Seen[path], now[path])))
 		}
 	}
 	_, err = s.registrations.PutTx(ctx, tx, a.RegistrationID, a.Values)
@@ -327,11 +327,11 @@ func (s *Service) runPut(ctx context.Context, tx *db.Tx, r *Request) error {
 }
 
 // changed gives what is new of a field: the portal's value, or ours.
-func changed(before, now registration.Pair) string {
+func (s *Service) changed(c cloud.Cloud, path string, before, now registration.Pair) string {
 	if now.Theirs != before.Theirs {
-		return words(now.Theirs)
+		return s.shown(c, path, now.Theirs)
 	}
-	return words(now.Ours) + " on our side"
+	return s.shown(c, path, now.Ours) + " on our side"
 }
 
 type settleArguments struct {
@@ -357,11 +357,11 @@ func (s *Service) Settle(ctx context.Context, registrationID, path string, choic
 	goes, what := registration.Values{}, "each side keeps its own"
 	switch choice {
 	case registration.ChoiceOurs:
-		goes[path], what = ours, "ours, "+words(ours)+", instead of "+words(theirs)
+		goes[path], what = ours, "ours, "+s.shown(reg.Cloud, path, ours)+", instead of "+s.shown(reg.Cloud, path, theirs)
 	case registration.ChoiceTheirs:
-		what = "theirs, " + words(theirs) + ", instead of " + words(ours)
+		what = "theirs, " + s.shown(reg.Cloud, path, theirs) + ", instead of " + s.shown(reg.Cloud, path, ours)
 	case registration.ChoiceEdit:
-		goes[path], what = value, words(value)+" on both sides"
+		goes[path], what = value, s.shown(reg.Cloud, path, value)+" on both sides"
 	}
 	r, err := s.Do(ctx, Wish{
 		Name: WishSettle, Action: s.registrations.ActionOf(reg.Cloud, goes), Subject: registrationID, Part: path, OpportunityID: reg.OpportunityID, Cloud: reg.Cloud,

@@ -92,6 +92,9 @@ func (s *Service) facts(ctx context.Context, q db.Queryer, w *Wish) (authz.Facts
 		}
 	}
 	f.AmountUSD = dollars(w.Amount)
+	if w.Unvalued {
+		f.AmountUSD = authz.Dollars(0)
+	}
 	return f, nil
 }
 

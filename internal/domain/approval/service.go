@@ -86,6 +86,26 @@ func (s *Service) Decide(ctx context.Context, w Wish) (authz.Verdict, error) {
 // errNotNow rolls back what was only tried.
 var errNotNow = errors.New("tried, not done")
 
+type alsoKey struct{}
+
+// alsoFunc is what Also was given.
+type alsoFunc func(ctx context.Context, tx *db.Tx, waiting *Request) error
+
+// Also has fn run in the transaction in which a wish under the context is done, or
+// in which it becomes a request, which fn is then given. So what fn writes stands if
+// and only if the wish was done or waits, whenever the process dies. An error of fn
+// undoes the wish.
+func Also(ctx context.Context, fn func(ctx context.Context, tx *db.Tx, waiting *Request) error) context.Context {
+	return context.WithValue(ctx, alsoKey{}, alsoFunc(fn))
+}
+
+func also(ctx context.Context, tx *db.Tx, waiting *Request) error {
+	if fn, ok := ctx.Value(alsoKey{}).(alsoFunc); ok {
+		return fn(ctx, tx, waiting)
+	}
+	return nil
+}
+
 // Do does what the policies let the actor of ctx do alone, and gives nil; what
 // needs approval becomes a request, which it gives. What could not be done even
 // with approval is the executor's problem, and what may not be done at all is of
@@ -129,7 +149,7 @@ func (s *Service) Do(ctx context.Context, w Wish) (*Request, error) {
 			r = x
 			return errNotNow
 		}
-		return nil
+		return also(ctx, tx, nil)
 	})
 	if r == nil || !errors.Is(err, errNotNow) {
 		return nil, err
@@ -143,48 +163,55 @@ func (s *Service) file(ctx context.Context, asked *Request, e Executor) (*Reques
 	var r Request
 	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
 		r = *asked
-		who, err := sentTo(ctx, tx)
-		if err != nil {
+		if err := s.fileTx(ctx, tx, &r, e); err != nil {
 			return err
 		}
-		old, err := pendingLike(ctx, tx, &r)
-		switch {
-		case problem.Is(err, problem.KindNotFound):
-			r.ID, r.SentTo = id.New("apr"), who
-			if err := insert(ctx, tx, &r); err != nil {
-				return err
-			}
-			if err := audit.Record(ctx, tx, "approval.request", r.ID, r.told()); err != nil {
-				return err
-			}
-			return s.tell(ctx, tx, &r, "approval_requested", "Asked for approval: "+r.Title, strings.Join(append(append([]string{}, r.Details.V...), r.Why.V...), "\n"))
-		case err != nil:
-			return err
-		}
-		if e.Merge != nil {
-			if err := e.Merge(&old, &r); err != nil {
-				return err
-			}
-		}
-		if old.Arguments == r.Arguments {
-			r = old
-			r.SentTo = who
-			return nil
-		}
-		before := json.RawMessage(old.Arguments)
-		old.Title, old.Details, old.Arguments, old.Why = r.Title, r.Details, r.Arguments, r.Why
-		old.DealName, old.AccountName, old.Currency, old.AmountMinor = r.DealName, r.AccountName, r.Currency, r.AmountMinor
-		r = old
-		r.SentTo = who
-		if err := update(ctx, tx, &r); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, "approval.change", r.ID, map[string]any{"before": before, "after": json.RawMessage(r.Arguments)})
+		return also(ctx, tx, &r)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &r, nil
+}
+
+func (s *Service) fileTx(ctx context.Context, tx *db.Tx, r *Request, e Executor) error {
+	who, err := sentTo(ctx, tx)
+	if err != nil {
+		return err
+	}
+	old, err := pendingLike(ctx, tx, r)
+	switch {
+	case problem.Is(err, problem.KindNotFound):
+		r.ID, r.SentTo = id.New("apr"), who
+		if err := insert(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := audit.Record(ctx, tx, "approval.request", r.ID, r.told()); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, r, "approval_requested", "Asked for approval: "+r.Title, strings.Join(append(append([]string{}, r.Details.V...), r.Why.V...), "\n"))
+	case err != nil:
+		return err
+	}
+	if e.Merge != nil {
+		if err := e.Merge(&old, r); err != nil {
+			return err
+		}
+	}
+	if old.Arguments == r.Arguments {
+		*r = old
+		r.SentTo = who
+		return nil
+	}
+	before := json.RawMessage(old.Arguments)
+	old.Title, old.Details, old.Arguments, old.Why = r.Title, r.Details, r.Arguments, r.Why
+	old.DealName, old.AccountName, old.Currency, old.AmountMinor = r.DealName, r.AccountName, r.Currency, r.AmountMinor
+	*r = old
+	r.SentTo = who
+	if err := update(ctx, tx, r); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, "approval.change", r.ID, map[string]any{"before": before, "after": json.RawMessage(r.Arguments)})
 }
 
 // told is what the audit log keeps of a request.
@@ -204,12 +231,17 @@ func (r *Request) told() map[string]any {
 	return out
 }
 
-// tell puts a step on the deal's timeline.
+// tell puts a step on the timelines of what the request is about.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, r *Request, kind, subject, body string) error {
+	if e := s.executors[r.Wish]; e.Tell != nil {
+		if err := e.Tell(ctx, tx, r, kind, subject, body); err != nil {
+			return err
+		}
+	}
 	if r.OpportunityID == "" {
 		return nil
 	}
-	return s.activities.Note(ctx, tx, activity.Activity{OpportunityID: r.OpportunityID, Cloud: r.Cloud, Kind: kind, Subject: subject, Body: body})
+	return s.activities.Note(ctx, tx, activity.Activity{OpportunityID: r.OpportunityID, Cloud: r.Cloud, Kind: activity.Kind(kind), Subject: subject, Body: body})
 }
 
 // sentTo names who may approve.

@@ -50,7 +50,8 @@ func see(ctx context.Context, tx *db.Tx, id string) error {
 	return err
 }
 
-func list(ctx context.Context, q db.Queryer, by Query, limit int) ([]Request, error) {
+// filter gives the conditions of a query on a, and their arguments.
+func (by *Query) filter() (string, []any) {
 	where, args := []string{"1 = 1"}, []any{}
 	add := func(s string, v ...any) { where, args = append(where, s), append(args, v...) }
 	if len(by.States) > 0 {
@@ -62,20 +63,35 @@ func list(ctx context.Context, q db.Queryer, by Query, limit int) ([]Request, er
 	if by.NotBy != "" {
 		add("a.requested_by <> ?", by.NotBy)
 	}
+	if len(by.Subjects) > 0 {
+		add("a.subject IN (?)", by.Subjects)
+	}
 	if by.OpportunityID != "" {
 		add("a.opportunity_id = ?", by.OpportunityID)
 	}
 	if by.Unseen {
 		add("a.seen_at IS NULL")
 	}
-	order, after := "a.id DESC", "a.id < ?"
+	if by.After != "" && by.OldestFirst {
+		add("a.id > ?", by.After)
+	} else if by.After != "" {
+		add("a.id < ?", by.After)
+	}
+	return strings.Join(where, " AND "), args
+}
+
+func list(ctx context.Context, q db.Queryer, by Query, limit int) ([]Request, error) {
+	order := "a.id DESC"
 	if by.OldestFirst {
-		order, after = "a.id", "a.id > ?"
+		order = "a.id"
 	}
-	if by.After != "" {
-		add(after, by.After)
-	}
-	return db.Select[Request](ctx, q, `SELECT `+columns+` WHERE `+strings.Join(where, " AND ")+` ORDER BY `+order+` LIMIT ?`, append(args, limit)...)
+	where, args := by.filter()
+	return db.Select[Request](ctx, q, `SELECT `+columns+` WHERE `+where+` ORDER BY `+order+` LIMIT ?`, append(args, limit)...)
+}
+
+func count(ctx context.Context, q db.Queryer, by Query) (int64, error) {
+	where, args := by.filter()
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM approval a WHERE `+where, args...)
 }
 
 // rivals counts the other open opportunities of an account that a cloud's portal

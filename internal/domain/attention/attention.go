@@ -32,7 +32,7 @@ const (
 	KindField        Kind = "field"        // the portal refuses, or would refuse, a field's value
 	KindRecord       Kind = "record"       // Salesforce refused the registration's record
 	KindEdit         Kind = "edit"         // Salesforce refused a value from the portal or a person
-	KindActivity     Kind = "activity"     // Salesforce refused an activity's Task
+	KindActivity     Kind = "activity"     // Salesforce refused an activity, or changed it too
 )
 
 // Kinds lists the kinds.
@@ -52,7 +52,7 @@ func (k Kind) Label() string {
 	case KindEdit:
 		return "Salesforce field refused"
 	case KindActivity:
-		return "Salesforce task refused"
+		return "Activity not in Salesforce"
 	}
 	return string(k)
 }
@@ -66,7 +66,9 @@ type Item struct {
 	Path           string      `db:"path"`
 	RegistrationID string      `db:"registration_id"`
 	OpportunityID  string      `db:"opportunity_id"`
-	Name           string      `db:"name"`
+	AccountID      string      `db:"account_id"` // of an activity without a deal
+	What           string      `db:"what"`       // the subject of an activity
+	Name           string      `db:"name"`       // of the deal, else of the account
 	AccountName    string      `db:"account_name"`
 	OwnerName      string      `db:"owner_name"`
 	Cloud          cloud.Cloud `db:"cloud"`
@@ -204,13 +206,16 @@ func (s *Service) explain(ctx context.Context, rows []Item) error {
 	for i := range rows {
 		x := &rows[i]
 		if x.Code == "" {
-			x.Code = codeIn(x.Text)
+			x.Code = CodeIn(x.Text)
 		}
 		if x.ByCheck {
 			x.Code = CodeCheck
 		}
 		x.Fix = fixOf(x)
 		x.Title = x.Kind.Label()
+		if x.What != "" {
+			x.Title += ": " + x.What
+		}
 		if x.Path == "" {
 			continue
 		}
@@ -350,7 +355,7 @@ func (s *Service) again(ctx context.Context, x *Item) (waiting string, err error
 	case KindEdit:
 		err = s.registrations.ResendEdit(ctx, x.RegistrationID, x.Path)
 	case KindActivity:
-		err = s.activities.Retry(ctx, x.OpportunityID)
+		_, err = s.activities.Send(ctx, activity.Wish{ID: x.Ref})
 	default:
 		res, err = s.approvals.Register(ctx, x.OpportunityID, x.Cloud)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
@@ -29,8 +30,8 @@ type silent struct{}
 
 var errSilent = errors.New("the portal is not to be asked")
 
-func (silent) Cloud() cloud.Cloud                            { return cloud.AWS }
-func (silent) Check(registration.Deal) registration.Findings { return nil }
+func (silent) Cloud() cloud.Cloud                                 { return cloud.AWS }
+func (silent) Check(registration.Deal) registration.Findings      { return nil }
 func (silent) Payload(registration.Deal) (json.RawMessage, error) { return json.RawMessage(`{}`), nil }
 
 func (silent) Create(context.Context, json.RawMessage, string) (registration.Remote, error) {
@@ -292,7 +293,7 @@ func TestACodeIsFoundInWhatASystemSaid(t *testing.T) {
 		"All is LOST": "",
 		"":            "",
 	} {
-		if got := codeIn(text); got != want {
+		if got := CodeIn(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -301,4 +302,44 @@ func TestACodeIsFoundInWhatASystemSaid(t *testing.T) {
 			t.Errorf("%s has no whole fix", f.code)
 		}
 	}
+}
+
+func TestAnActivityOfAnAccountAndOneThatBothSidesChangedAreInTheInbox(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.tx(t, func(tx *db.Tx) error {
+			if _, err := account.Import(f.ctx, tx, []account.Account{{CRMID: "001A", Name: "Acme", OwnerName: "Olga", CRMModstamp: tx.Now()}}); err != nil {
+				return err
+			}
+			acme, err := account.ByCRMID(f.ctx, tx, "001A")
+			if err != nil {
+				return err
+			}
+			for id, state := range map[string]string{"act_a": "failed", "act_b": "conflict"} {
+				if _, err := tx.Exec(f.ctx, `INSERT INTO activity (id, crm_key, account_id, origin, kind, subject, actor_kind, happened_at, crm_state, crm_error, updated_at, created_at)
+					VALUES (?, ?, ?, 'person', 'decision', 'We go', 'person', ?, ?, 'Salesforce refused it: Subject: is too long (STRING_TOO_LONG)', ?, ?)`, id, id, acme.ID, noon, state, noon, noon); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		found := map[string]Item{}
+		p, err := f.List(f.ctx, Query{Kinds: []Kind{KindActivity}, Limit: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range p.Rows {
+			found[x.Ref] = x
+		}
+		a, b := found["act_a"], found["act_b"]
+		if a.Name != "Acme" || a.OwnerName != "Olga" || a.Code != "STRING_TOO_LONG" || !strings.HasSuffix(a.Title, ": We go") || a.AccountID == "" {
+			t.Errorf("%+v", a)
+		}
+		if b.Code != CodeBothSides || b.Fix != FixOf(CodeBothSides) {
+			t.Errorf("%+v", b)
+		}
+		results, err := f.SendAgain(f.ctx, []string{a.ID(), b.ID()})
+		if err != nil || results[0].Err != nil || !problem.Is(results[1].Err, problem.KindConflict) {
+			t.Errorf("%+v, %v", results, err)
+		}
+	})
 }

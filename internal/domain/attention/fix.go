@@ -6,8 +6,12 @@ import (
 	"strings"
 )
 
-// CodeCheck is the code of what our own check refused before the portal was asked.
-const CodeCheck = "check"
+// Codes of our own: of what our check refused before the portal was asked, and of an
+// activity that was changed here and in Salesforce.
+const (
+	CodeCheck     = "check"
+	CodeBothSides = "changed_on_both_sides"
+)
 
 // fix is what mends a code. Source is where the code is documented.
 type fix struct {
@@ -20,6 +24,7 @@ type fix struct {
 // §1.3).
 var fixes = []fix{
 	{CodeCheck, "Mend the value in Salesforce: it goes out by itself with the next read. Nothing was sent, because AWS would refuse it.", ""},
+	{CodeBothSides, "Somebody changed it in Salesforce while it was changed here: open it, look at both and say which holds.", ""},
 	{"ValidationException", "Mend the field that the portal names in Salesforce, wait for the next read or start one, then send again.", "AWS Selling API"},
 	{"AccessDeniedException", "The portal account may not make this call: an administrator adds the permission to the role that Tandem uses (see Connections, AWS). Then send again.", "AWS Selling API"},
 	{"ConflictException", "The record stands in a state that does not allow the call, or was changed meanwhile. Look at it in the portal, then send again: Tandem reads it first.", "AWS Selling API"},
@@ -69,9 +74,9 @@ func fixOf(x *Item) string {
 
 var codeShape = regexp.MustCompile(`\b[A-Z]{2,}(?:_[A-Z]+)+\b|\b[A-Z][A-Za-z]+Exception\b`)
 
-// codeIn finds a system's code in its text: the first that is known, else the first
+// CodeIn finds a system's code in its text: the first that is known, else the first
 // that looks like one.
-func codeIn(text string) string {
+func CodeIn(text string) string {
 	found := codeShape.FindAllString(text[:min(len(text), 4000)], -1)
 	for _, c := range found {
 		if FixOf(c) != "" {

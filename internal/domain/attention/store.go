@@ -9,21 +9,29 @@ import (
 
 // parts are the refusals of each kind, each read through an index that holds
 // nothing but refusals.
-const parts = `SELECT 'registration' AS kind, r.id AS ref, '' AS path, r.id AS registration_id, r.opportunity_id, r.cloud, r.remote_id, r.error_code AS code, r.error AS text, 0 AS checked, r.state_at AS since
+const parts = `SELECT 'registration' AS kind, r.id AS ref, '' AS path, r.id AS registration_id, r.opportunity_id, r.cloud, r.remote_id, r.error_code AS code, r.error AS text, 0 AS checked, r.state_at AS since, '' AS what, '' AS account_id
 		FROM registration r WHERE r.state = 'failed'
-	UNION ALL SELECT 'field', f.registration_id, f.path, r.id, r.opportunity_id, r.cloud, r.remote_id, CASE WHEN f.by_portal THEN r.error_code ELSE 'check' END, f.reason, CASE WHEN f.by_portal THEN 0 ELSE 1 END, f.since
+	UNION ALL SELECT 'field', f.registration_id, f.path, r.id, r.opportunity_id, r.cloud, r.remote_id, CASE WHEN f.by_portal THEN r.error_code ELSE 'check' END, f.reason, CASE WHEN f.by_portal THEN 0 ELSE 1 END, f.since, '', ''
 		FROM registration_field f JOIN registration r ON r.id = f.registration_id WHERE f.status = 'refused' AND NOT f.final
-	UNION ALL SELECT 'record', r.id, '', r.id, r.opportunity_id, r.cloud, r.remote_id, '', r.crm_error, 0, r.updated_at
+	UNION ALL SELECT 'record', r.id, '', r.id, r.opportunity_id, r.cloud, r.remote_id, '', r.crm_error, 0, r.updated_at, '', ''
 		FROM registration r WHERE r.crm_error <> ''
-	UNION ALL SELECT 'edit', e.registration_id, e.path, r.id, r.opportunity_id, r.cloud, r.remote_id, '', e.crm_error, 0, e.edited_at
+	UNION ALL SELECT 'edit', e.registration_id, e.path, r.id, r.opportunity_id, r.cloud, r.remote_id, '', e.crm_error, 0, e.edited_at, '', ''
 		FROM registration_edit e JOIN registration r ON r.id = e.registration_id WHERE e.crm_state = 'refused'
-	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', '', a.crm_error, 0, a.happened_at
-		FROM activity a WHERE a.crm_state = 'failed'`
+	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', '', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id
+		FROM activity a WHERE a.crm_state = 'failed'
+	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', 'changed_on_both_sides', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id
+		FROM activity a WHERE a.crm_state = 'conflict'`
 
-const itemColumns = `x.kind, x.ref, x.path, x.registration_id, x.opportunity_id, o.name, o.account_name, o.owner_name, x.cloud, x.remote_id, x.code, x.text, x.checked = 1 AS by_check, x.since`
+// places are the deals of refusals, or the accounts where there is no deal.
+const places = ` LEFT JOIN opportunity o ON o.id = x.opportunity_id LEFT JOIN account c ON c.id = x.account_id`
+
+const placed = `NOT coalesce(o.deleted, c.deleted, true)`
+
+const itemColumns = `x.kind, x.ref, x.path, x.registration_id, x.opportunity_id, x.account_id, x.what, coalesce(o.name, c.name) AS name, coalesce(o.account_name, '') AS account_name,
+	coalesce(o.owner_name, c.owner_name) AS owner_name, x.cloud, x.remote_id, x.code, x.text, x.checked = 1 AS by_check, x.since`
 
 func inbox(ctx context.Context, q db.Queryer, query Query, after *place, limit int) ([]Item, error) {
-	cond, args := []string{`NOT o.deleted`}, []any{}
+	cond, args := []string{placed}, []any{}
 	add := func(n int, text string, list ...any) {
 		if n > 0 {
 			cond, args = append(cond, text), append(args, list...)
@@ -32,7 +40,7 @@ func inbox(ctx context.Context, q db.Queryer, query Query, after *place, limit i
 	add(len(query.Clouds), `x.cloud IN (?)`, query.Clouds)
 	add(len(query.Kinds), `x.kind IN (?)`, query.Kinds)
 	add(len(query.Opportunities), `o.id IN (?)`, query.Opportunities)
-	add(len(query.Owners), `o.owner_crm_id IN (?)`, query.Owners)
+	add(len(query.Owners), `coalesce(o.owner_crm_id, c.owner_crm_id) IN (?)`, query.Owners)
 	if len(query.Codes) > 0 {
 		// Salesforce's codes stand in its text.
 		text, list := []string{`x.code IN (?)`}, []any{query.Codes}
@@ -44,20 +52,20 @@ func inbox(ctx context.Context, q db.Queryer, query Query, after *place, limit i
 	if after != nil {
 		add(1, `(x.since, x.kind, x.ref, x.path) > (?, ?, ?, ?)`, after.since, after.kind, after.ref, after.path)
 	}
-	return db.Select[Item](ctx, q, `SELECT `+itemColumns+` FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id
+	return db.Select[Item](ctx, q, `SELECT `+itemColumns+` FROM (`+parts+`) x`+places+`
 		WHERE `+strings.Join(cond, ` AND `)+` ORDER BY x.since, x.kind, x.ref, x.path LIMIT ?`, append(args, limit)...)
 }
 
 func one(ctx context.Context, q db.Queryer, k Kind, ref, path string) (Item, error) {
-	return db.Get[Item](ctx, q, `SELECT `+itemColumns+` FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id
-		WHERE NOT o.deleted AND x.kind = ? AND x.ref = ? AND x.path = ?`, k, ref, path)
+	return db.Get[Item](ctx, q, `SELECT `+itemColumns+` FROM (`+parts+`) x`+places+`
+		WHERE `+placed+` AND x.kind = ? AND x.ref = ? AND x.path = ?`, k, ref, path)
 }
 
 func count(ctx context.Context, q db.Queryer) (int64, error) {
-	return db.Get[int64](ctx, q, `SELECT count(*) FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id WHERE NOT o.deleted`)
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM (`+parts+`) x`+places+` WHERE `+placed)
 }
 
 func groups(ctx context.Context, q db.Queryer) ([]Group, error) {
-	return db.Select[Group](ctx, q, `SELECT x.kind, x.code, count(*) AS n FROM (`+parts+`) x JOIN opportunity o ON o.id = x.opportunity_id
-		WHERE NOT o.deleted GROUP BY x.kind, x.code ORDER BY 3 DESC, 1, 2`)
+	return db.Select[Group](ctx, q, `SELECT x.kind, x.code, count(*) AS n FROM (`+parts+`) x`+places+`
+		WHERE `+placed+` GROUP BY x.kind, x.code ORDER BY 3 DESC, 1, 2`)
 }

@@ -3,6 +3,7 @@ package coverage
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -299,11 +300,22 @@ func TestWhatCannotBeAskedIsRefused(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// BenchmarkCoverageAtAHundredThousand says what the page costs; make bench does not
-// run it: go test -run - -bench Coverage ./internal/domain/coverage.
+// BenchmarkCoverageAtAHundredThousand says what the page costs on both databases;
+// make bench does not run it: go test -run - -bench Coverage ./internal/domain/coverage.
 func BenchmarkCoverageAtAHundredThousand(b *testing.B) {
+	for name, open := range map[string]func(testing.TB, fs.FS) *db.DB{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			f := newFixture(b, open(b, schema.Migrations()))
+			fill(b, f)
+			measure(b, f)
+		})
+	}
+}
+
+// fill makes 100,000 deals, half of them joint and registered, with records as long
+// as a portal's.
+func fill(b *testing.B, f *fixture) {
 	const n = 100_000
-	f := newFixture(b, dbtest.SQLite(b, schema.Migrations()))
 	record := strings.Repeat("x", 8000)
 	for from := 0; from < n; from += 1000 {
 		f.tx(b, func(tx *db.Tx) error {
@@ -334,6 +346,9 @@ func BenchmarkCoverageAtAHundredThousand(b *testing.B) {
 			return nil
 		})
 	}
+}
+
+func measure(b *testing.B, f *fixture) {
 	p, err := f.Deals(f.ctx, Scope{}, WhatExceptions, "", 200)
 	if err != nil {
 		b.Fatal(err)

@@ -77,6 +77,8 @@ func (s *Service) step(ctx context.Context, p Portal, i *Invitation, look bool) 
 		return s.ask(ctx, p, i, look, s.reject)
 	case StateConverting:
 		return s.ask(ctx, p, i, look, s.convert)
+	case StateCreating:
+		return s.ask(ctx, p, i, look, s.create)
 	case StateAccepted:
 		return s.reveal(ctx, p, i)
 	}
@@ -295,6 +297,10 @@ func (s *Service) reveal(ctx context.Context, p Portal, i *Invitation) error {
 		if r, ok := known[oppID]; ok {
 			return s.linked(ctx, tx, i, r, authz.KindSystem)
 		}
+		if len(i.Draft.V.Values) > 0 { // a lead that a person wanted in Salesforce, too
+			i.DueAt, i.AskedAt = tx.Now(), time.Time{}
+			return i.move(StateCreating, tx.Now())
+		}
 		return nil
 	})
 }
@@ -313,6 +319,7 @@ func together(a, b []Fact) []Fact {
 // linked notes which of our opportunities it is.
 func (s *Service) linked(ctx context.Context, tx *db.Tx, i *Invitation, r registration.Registration, who authz.Kind) error {
 	i.OpportunityID, i.RegistrationID, i.DueAt = r.OpportunityID, r.ID, time.Time{}
+	i.Error, i.ErrorCode, i.Attempts, i.FailedFrom, i.Reason = "", "", 0, "", ""
 	if err := i.move(StateLinked, tx.Now()); err != nil {
 		return err
 	}
@@ -343,7 +350,11 @@ func (s *Service) refused(ctx context.Context, i Invitation, cause error) error 
 			i.DueAt = tx.Now().Add(s.wait(i.Attempts, cause))
 			return nil
 		}
-		i.FailedFrom, i.DueAt, i.Reason = i.State, time.Time{}, "Refused by "+i.Cloud.Portal()
+		by := i.AskedOf()
+		i.FailedFrom, i.DueAt, i.Reason = i.State, time.Time{}, "Refused by "+by
+		if i.State == StateCreating {
+			i.Draft.V.Faults = faultsOf(cause)
+		}
 		if errors.Is(cause, errTaskFailed) { // the same token would give the failed task again
 			i.Token, i.TaskID, i.AskedAt = "", "", time.Time{}
 		}
@@ -351,8 +362,19 @@ func (s *Service) refused(ctx context.Context, i Invitation, cause error) error 
 		if err := i.move(StateFailed, tx.Now()); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, i, authz.KindPortal, "failed", fmt.Sprintf("%s refused (%s)", i.Cloud.Portal(), strings.ToLower(from.Label())), i.Error)
+		if from == StateCreating {
+			return s.tell(ctx, tx, i, authz.KindSystem, "failed", "Salesforce refused to make the opportunity", i.Error)
+		}
+		return s.tell(ctx, tx, i, authz.KindPortal, "failed", fmt.Sprintf("%s refused (%s)", by, strings.ToLower(from.Label())), i.Error)
 	}))
+}
+
+// AskedOf names whom the engine asks, or asked last, in the invitation's state.
+func (i *Invitation) AskedOf() string {
+	if i.State == StateCreating || i.FailedFrom == StateCreating {
+		return "Salesforce"
+	}
+	return i.Cloud.Portal()
 }
 
 func (s *Service) wait(attempts int64, cause error) time.Duration {

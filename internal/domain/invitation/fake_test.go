@@ -15,8 +15,11 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/db/dbtest"
@@ -255,10 +258,113 @@ func (p *sender) Opportunity(_ context.Context, id string) (o Opportunity, err e
 	return o, err
 }
 
+func (p *sender) Draft(i *Invitation, stages []string) ([]Drafted, error) {
+	out := []Drafted{
+		{Field: FieldName, Value: i.Name(), From: "Project.Title"},
+		{Field: FieldCloseOn, Value: "2027-03-31", From: "LifeCycle.TargetCloseDate"},
+		{Field: FieldNextSteps, Value: "Call them", From: "LifeCycle.NextSteps"},
+		{Field: "account.name", Value: i.CustomerName, From: "Customer.CompanyName"},
+		{Field: "account.website", Value: "https://www.amber.example/de", From: "Customer.WebsiteUrl"},
+	}
+	if len(stages) > 0 {
+		out = append(out, Drafted{Field: FieldStage, Value: stages[0], From: "LifeCycle.Stage"})
+	}
+	return out, nil
+}
+
+// crm is Salesforce in memory. Faults are those of sender, and "rule" is the refusal
+// of a rule of the organisation.
+type crm struct {
+	mu     sync.Mutex
+	now    func() time.Time
+	byKey  map[string]string
+	rows   map[string]map[string]string
+	faults map[string][]string
+	calls  []string
+	absent bool // the organisation has no field for the key
+}
+
+func (c *crm) call(op string, act func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, op)
+	fault := ""
+	if list := c.faults[op]; len(list) > 0 {
+		fault, c.faults[op] = list[0], list[1:]
+	}
+	err := problem.FromRemote(problem.Remote{System: "salesforce", Operation: op, Code: "Fault", Retry: problem.RetrySoon}, "no answer", nil)
+	switch fault {
+	case "before":
+		return err
+	case "rule":
+		err = problem.FromRemote(problem.Remote{System: "salesforce", Operation: op, Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION", Retry: problem.RetryHuman}, "Say what comes next", nil)
+		err.Fields = []problem.Field{{Field: FieldNextSteps, Code: "field_custom_validation_exception", Message: "Say what comes next"}}
+		return err
+	}
+	act()
+	if fault == "after" {
+		return err
+	}
+	return nil
+}
+
+func (c *crm) NewOpportunityFields(context.Context) ([]NewField, error) {
+	if c.absent {
+		return nil, problem.Conflict("field_missing", "Salesforce has no field CoSell_Origin_Key__c")
+	}
+	stages := []string{"0-Pending Acceptance", "1-Discovery", "2-Scoping"}
+	return []NewField{
+		{Name: FieldName, CRMField: "Opportunity.Name", Label: "Name", Input: registration.InputText, Required: true, Length: 20},
+		{Name: FieldAccount, CRMField: "Opportunity.AccountId", Label: "Account", Required: true},
+		{Name: FieldStage, CRMField: "Opportunity.StageName", Label: "Stage", Input: registration.InputChoice, Required: true, Options: stages, Strict: true},
+		{Name: FieldCloseOn, CRMField: "Opportunity.CloseDate", Label: "Close date", Input: registration.InputDate, Required: true},
+		{Name: FieldOwner, CRMField: "Opportunity.OwnerId", Label: "Owner"},
+		{Name: FieldNextSteps, CRMField: "Opportunity.NextStep", Label: "Next step", Input: registration.InputText},
+	}, nil
+}
+
+func (c *crm) MadeOpportunity(_ context.Context, key string) (id string, err error) {
+	err = c.call("Made", func() { id = c.byKey[key] })
+	return id, err
+}
+
+func (c *crm) MakeOpportunity(_ context.Context, key string, values map[string]string) (id string, err error) {
+	err = c.call("Make", func() {
+		if id = c.byKey[key]; id == "" {
+			id = fmt.Sprintf("006%d", len(c.byKey)+1)
+		}
+		c.byKey[key], c.rows[id] = id, values
+	})
+	return id, err
+}
+
+func (c *crm) Opportunity(_ context.Context, id string) (o opportunity.Opportunity, err error) {
+	err = c.call("Read", func() {
+		v := c.rows[id]
+		o = opportunity.Opportunity{CRMID: id, Name: v[FieldName], Stage: v[FieldStage], AccountCRMID: v[FieldAccount], CRMModstamp: c.now()}
+		for key, x := range c.byKey {
+			if x == id {
+				o.OriginKey = key
+			}
+		}
+	})
+	return o, err
+}
+
+func (c *crm) took() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := strings.Join(c.calls, " ")
+	c.calls = nil
+	return s
+}
+
 type fixture struct {
 	*Service
 	p     *sender
 	regs  *registration.Service
+	apprs *approval.Service
+	crm   *crm
 	db    *db.DB
 	clock *clock.Fake
 	ctx   context.Context
@@ -279,10 +385,50 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 		f.p = &sender{now: f.clock.Now, offers: map[string]*offer{}, tasks: map[string]*Task{}, ofTask: map[string]string{}, faults: map[string][]string{}}
 		f.ctx = as(t.Context(), authz.LevelABDM)
 		f.regs = registration.NewService(d, f.clock, nil, registration.DefaultPace)
-		f.Service = NewService(d, f.clock, []Portal{f.p}, f.regs, pace)
+		f.apprs = approval.NewService(d, f.clock, opportunity.NewService(d, f.clock), f.regs, activity.NewService(d, f.clock))
+		f.Service = NewService(d, f.clock, []Portal{f.p}, f.regs, f.apprs, pace)
+		f.crm = &crm{now: f.clock.Now, byKey: map[string]string{}, rows: map[string]map[string]string{}, faults: map[string][]string{}}
+		f.CRM = f.crm
 		f.Wake = func(_ context.Context, _ *db.Tx, id string) error { f.woken = append(f.woken, id); return nil }
 		test(t, f)
 	})
+}
+
+// person stores somebody who can sign in, and gives a context in which they act.
+func (f *fixture) person(t *testing.T, name string, l authz.Level) context.Context {
+	t.Helper()
+	mail := strings.ToLower(name) + "@example.com"
+	p := team.Person{ID: "usr_" + name, Name: name, NameKey: name, Email: mail, EmailKey: mail, Level: l, Active: true, PasswordHash: mail, Version: 1}
+	err := f.db.InTx(t.Context(), f.clock, func(tx *db.Tx) error {
+		p.CreatedAt, p.UpdatedAt = tx.Now(), tx.Now()
+		return db.Insert(t.Context(), tx, "person", &p)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authz.With(t.Context(), p.Actor())
+}
+
+// done is the invitation of a wish that was done, which it has to be.
+func done(t *testing.T) func(Result, error) Invitation {
+	return func(r Result, err error) Invitation {
+		t.Helper()
+		if err != nil || r.Waiting != nil {
+			t.Fatalf("%+v, %v", r.Waiting, err)
+		}
+		return r.Invitation
+	}
+}
+
+// asked is the request that a wish became, which it has to.
+func asked(t *testing.T) func(Result, error) approval.Request {
+	return func(r Result, err error) approval.Request {
+		t.Helper()
+		if err != nil || r.Waiting == nil {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		return *r.Waiting
+	}
 }
 
 // offered refers one invitation and follows the portal's list.

@@ -151,11 +151,15 @@ func (s *Service) take(ctx context.Context, p Portal, r Remote) error {
 			return err
 		}
 		i, ok := known[r.RemoteID]
+		if ok && i.RemoteStatus == r.RemoteStatus {
+			return nil // another look stored it meanwhile: a person's version stays good
+		}
 		if ok {
+			before := i.State
 			if err := s.observe(ctx, tx, &i, r); err != nil {
 				return err
 			}
-			if err := update(ctx, tx, &i); err != nil {
+			if err := s.store(ctx, tx, &i, before); err != nil {
 				return err
 			}
 			return s.wakeIfDue(ctx, tx, &i)
@@ -220,7 +224,7 @@ func (s *Service) observe(ctx context.Context, tx *db.Tx, i *Invitation, r Remot
 	if revealed { // the opportunity tells more than its invitation did
 		i.Facts, i.Hidden = facts, hidden
 	}
-	answering := i.State == StateAccepting || i.State == StateRejecting || i.State == StateFailed && i.FailedFrom != StateConverting
+	answering := i.State == StateAccepting || i.State == StateRejecting || i.answerRefused()
 	if i.State != StatePending && !answering {
 		return nil
 	}

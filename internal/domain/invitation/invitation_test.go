@@ -37,10 +37,7 @@ func TestAcceptingMakesOneOpportunityAndLinkingRegistersIt(t *testing.T) {
 		f.p.slow = true
 		i := f.offered(t, KindOpportunity)
 		f.p.took()
-		i, err := f.Accept(f.ctx, Answer{ID: i.ID, Version: i.Version})
-		if err != nil {
-			t.Fatal(err)
-		}
+		i = done(t)(f.Accept(f.ctx, Answer{ID: i.ID, Version: i.Version}))
 		f.want(t, i, StateAccepting)
 		if len(f.woken) == 0 || i.Token == "" || i.AnsweredBy != "Ada" {
 			t.Fatalf("%+v", i)
@@ -57,14 +54,15 @@ func TestAcceptingMakesOneOpportunityAndLinkingRegistersIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 { // twice is once
-			if i, err = f.Link(f.ctx, Answer{ID: i.ID}, o.ID); err != nil {
-				t.Fatal(err)
-			}
+			i = done(t)(f.Link(f.ctx, Answer{ID: i.ID}, o.ID))
 		}
 		f.want(t, i, StateLinked)
 		regs, err := registration.ByOpportunities(f.ctx, f.db, []string{o.ID})
 		if err != nil || len(regs[o.ID]) != 1 || regs[o.ID][0].RemoteID != "O1" || i.RegistrationID != regs[o.ID][0].ID {
 			t.Fatal(regs, err)
+		}
+		if records, err := f.regs.Dirty(f.ctx, 10); err != nil || len(records) != 1 || !records[0].Offered {
+			t.Fatalf("Salesforce is not told that it was offered: %+v, %v", records, err)
 		}
 		joint, err := opportunity.JointOf(f.ctx, f.db, []string{o.ID})
 		if err != nil || len(joint[o.ID]) != 1 || !joint[o.ID][0].Joint {
@@ -90,10 +88,7 @@ func TestAnAcceptanceWhoseAnswerIsLostMakesNoSecondOpportunity(t *testing.T) {
 				f.p.faults["Accept"] = faults
 				f.p.slow = !f.p.slow
 				i := f.offered(t, kind)
-				i, err := f.Accept(f.ctx, Answer{ID: i.ID})
-				if err != nil {
-					t.Fatal(err)
-				}
+				i = done(t)(f.Accept(f.ctx, Answer{ID: i.ID}))
 				token := i.Token
 				i = f.want(t, f.run(t, i.ID), StateAccepted)
 				if i.Token != token {
@@ -114,10 +109,7 @@ func TestAnAcceptanceWhoseAnswerIsLostMakesNoSecondOpportunity(t *testing.T) {
 func TestAnAcceptanceThatWasKilledIsLookedForBeforeItIsSentAgain(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		i := f.offered(t, KindOpportunity)
-		i, err := f.Accept(f.ctx, Answer{ID: i.ID})
-		if err != nil {
-			t.Fatal(err)
-		}
+		i = done(t)(f.Accept(f.ctx, Answer{ID: i.ID}))
 		// The process notes the call, makes it, and dies.
 		if err := f.save(f.ctx, &i, func(tx *db.Tx) error { i.AskedAt = tx.Now(); return nil }); err != nil {
 			t.Fatal(err)
@@ -140,17 +132,14 @@ func TestOnlyATaskThatFailedIsStartedWithAnotherToken(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		f.p.faults["task"] = []string{"failed"}
 		i := f.offered(t, KindOpportunity)
-		i, err := f.Accept(f.ctx, Answer{ID: i.ID})
-		if err != nil {
-			t.Fatal(err)
-		}
+		i = done(t)(f.Accept(f.ctx, Answer{ID: i.ID}))
 		first := i.Token
 		i = f.want(t, f.run(t, i.ID), StateFailed)
 		if !strings.Contains(i.Error, "no role") || i.FailedFrom != StateAccepting || !i.DueAt.IsZero() {
 			t.Fatalf("%+v", i)
 		}
-		if i, err = f.Retry(f.ctx, Answer{ID: i.ID}); err != nil || i.Token == first {
-			t.Fatal(i.Token, err)
+		if i = done(t)(f.Retry(f.ctx, Answer{ID: i.ID})); i.Token == first {
+			t.Fatal(i.Token)
 		}
 		if i = f.want(t, f.run(t, i.ID), StateAccepted); f.p.made != 1 || i.RemoteOppID != "O1" {
 			t.Fatalf("%+v", i)
@@ -159,13 +148,11 @@ func TestOnlyATaskThatFailedIsStartedWithAnotherToken(t *testing.T) {
 		f.p.faults["Accept"] = []string{"no"}
 		f.p.refer(KindOpportunity)
 		i = f.follow(t, false)
-		if i, err = f.Accept(f.ctx, Answer{ID: i.ID}); err != nil {
-			t.Fatal(err)
-		}
+		i = done(t)(f.Accept(f.ctx, Answer{ID: i.ID}))
 		first = i.Token
 		f.want(t, f.run(t, i.ID), StateFailed)
-		if i, err = f.Retry(f.ctx, Answer{ID: i.ID}); err != nil || i.Token != first {
-			t.Fatal(i.Token, err)
+		if i = done(t)(f.Retry(f.ctx, Answer{ID: i.ID})); i.Token != first {
+			t.Fatal(i.Token)
 		}
 		f.want(t, f.run(t, i.ID), StateAccepted)
 	})
@@ -266,7 +253,7 @@ func TestWhatIsAnsweredInThePortalItselfIsTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := f.db.InTx(f.ctx, f.clock, func(tx *db.Tx) error {
-			_, err := f.regs.Link(f.ctx, tx, o.ID, cloud.AWS, "O2")
+			_, err := f.regs.Link(f.ctx, tx, o.ID, cloud.AWS, "O2", false)
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -319,8 +306,8 @@ func TestAnEventPlansOneLookHoweverOftenItComes(t *testing.T) {
 func TestADryRunChecksAndChangesNothing(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		i := f.offered(t, KindOpportunity)
-		if got, err := f.Accept(f.ctx, Answer{ID: i.ID, DryRun: true}); err != nil || got.State != StatePending {
-			t.Fatal(got.State, err)
+		if got, err := f.Accept(f.ctx, Answer{ID: i.ID, DryRun: true}); err != nil || got.Invitation.State != StatePending {
+			t.Fatal(got.Invitation.State, err)
 		}
 		if _, err := f.Reject(f.ctx, Answer{ID: i.ID, DryRun: true}, "nonsense"); !problem.Is(err, problem.KindInvalid) {
 			t.Fatal(err)
@@ -355,7 +342,7 @@ func TestAReaderAnswersNothing(t *testing.T) {
 	})
 }
 
-func second(_ Invitation, err error) error { return err }
+func second(_ Result, err error) error { return err }
 
 func TestTheListBeginsWithWhatExpiresSoonestAndIsPaged(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
@@ -406,7 +393,7 @@ func TestOnlyTheMovesOfTheTableAreLegal(t *testing.T) {
 				t.Errorf("%s to %s: %v", from, to, err)
 			}
 		}
-		if !from.Open() && len(moves[from]) > 0 {
+		if !from.Open() && from != StateDismissed && len(moves[from]) > 0 {
 			t.Errorf("%s is an end, and goes on", from)
 		}
 	}

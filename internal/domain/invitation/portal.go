@@ -42,6 +42,10 @@ type Portal interface {
 	Made(ctx context.Context, engagementID string) (remoteOppID string, err error)
 	// Opportunity reads the opportunity that an invitation became.
 	Opportunity(ctx context.Context, remoteOppID string) (Opportunity, error)
+	// Draft says in our fields what the portal tells of an invitation, or of the
+	// opportunity that it became: what one of Salesforce can be made of. stages are
+	// Salesforce's that it may begin in. It makes no call.
+	Draft(i *Invitation, stages []string) ([]Drafted, error)
 }
 
 // Status is the portal's status of an invitation in words of ours.

@@ -10,6 +10,8 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/id"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -28,22 +30,34 @@ type Service struct {
 	clock         clock.Clock
 	portals       map[cloud.Cloud]Portal
 	registrations *registration.Service
+	approvals     *approval.Service
 	pace          Pace
 
 	// Wake plans an Advance of an invitation as soon as the transaction commits.
 	Wake func(ctx context.Context, tx *db.Tx, invitationID string) error
+	// CRM is where opportunities are made of invitations; nil when Salesforce is not
+	// connected.
+	CRM CRM
+	// Store keeps opportunities as Salesforce gives them, in the caller's transaction.
+	Store func(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error
 	// Look plans a look at what a cloud's portal lists.
 	Look func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error
 }
 
-// NewService gives the use cases on a database and the portals there are.
-func NewService(d *db.DB, c clock.Clock, portals []Portal, registrations *registration.Service, pace Pace) *Service {
-	s := &Service{db: d, clock: c, portals: map[cloud.Cloud]Portal{}, registrations: registrations, pace: pace}
+// NewService gives the use cases on a database and the portals there are, and has
+// the approvals do the wishes about invitations.
+func NewService(d *db.DB, c clock.Clock, portals []Portal, registrations *registration.Service, approvals *approval.Service, pace Pace) *Service {
+	s := &Service{db: d, clock: c, portals: map[cloud.Cloud]Portal{}, registrations: registrations, approvals: approvals, pace: pace}
 	for _, p := range portals {
 		s.portals[p.Cloud()] = p
 	}
 	s.Wake = func(context.Context, *db.Tx, string) error { return nil }
 	s.Look = func(context.Context, *db.Tx, cloud.Cloud) error { return nil }
+	s.Store = func(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error {
+		_, err := opportunity.Import(ctx, tx, list)
+		return err
+	}
+	s.handle()
 	return s
 }
 
@@ -154,7 +168,7 @@ func (s *Service) save(ctx context.Context, i *Invitation, edit func(tx *db.Tx) 
 		if err := edit(tx); err != nil {
 			return err
 		}
-		return update(ctx, tx, i)
+		return s.store(ctx, tx, i, before.State)
 	})
 }
 

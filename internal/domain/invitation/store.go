@@ -18,6 +18,14 @@ func ByID(ctx context.Context, q db.Queryer, id string) (Invitation, error) {
 	return i, err
 }
 
+// ByIDs gives those of the invitations that there are.
+func ByIDs(ctx context.Context, q db.Queryer, ids []string) ([]Invitation, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE id IN (?)`, ids)
+}
+
 // ByRemoteIDs gives invitations by the ids that a portal gave them.
 func ByRemoteIDs(ctx context.Context, q db.Queryer, c cloud.Cloud, ids []string) (map[string]Invitation, error) {
 	rows, err := db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND remote_id IN (?)`, c, ids)
@@ -28,9 +36,14 @@ func ByRemoteIDs(ctx context.Context, q db.Queryer, c cloud.Cloud, ids []string)
 	return out, err
 }
 
+// byRemoteOpportunity gives the invitation that became an opportunity in a portal.
+func byRemoteOpportunity(ctx context.Context, q db.Queryer, c cloud.Cloud, remoteOppID string) (Invitation, error) {
+	return db.Get[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND remote_opportunity_id = ? ORDER BY id LIMIT 1`, c, remoteOppID)
+}
+
 // open gives what is pending, or waits after a refused answer, at a cloud.
 func open(ctx context.Context, q db.Queryer, c cloud.Cloud) ([]Invitation, error) {
-	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND state IN (?) AND failed_from <> 'converting' ORDER BY id`, c, []State{StatePending, StateFailed})
+	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE cloud = ? AND state IN (?) AND failed_from NOT IN ('converting', 'creating') ORDER BY id`, c, []State{StatePending, StateFailed})
 }
 
 func page(ctx context.Context, q db.Queryer, states []State, after string, limit int) ([]Invitation, error) {
@@ -45,11 +58,6 @@ type StateCount struct {
 
 func counts(ctx context.Context, q db.Queryer) ([]StateCount, error) {
 	return db.Select[StateCount](ctx, q, `SELECT state, count(*) AS n FROM invitation GROUP BY state ORDER BY state`)
-}
-
-// NeedPerson gives the invitations that wait for a person, the most urgent first.
-func NeedPerson(ctx context.Context, q db.Queryer, limit int) ([]Invitation, error) {
-	return db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE state IN (?) ORDER BY order_key LIMIT ?`, []State{StatePending, StateFailed, StateAccepted}, limit)
 }
 
 // DueIDs gives the invitations the engine should look at by now, the longest due

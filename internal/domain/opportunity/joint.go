@@ -135,6 +135,22 @@ func (m *Matcher) Joint(o *Opportunity) []Joint {
 	return out
 }
 
+// Named gives the clouds that a partner's name means by the rule's words, also
+// those whose rule is off.
+func (m *Matcher) Named(partner string) []cloud.Cloud {
+	key := textkey.Of(partner)
+	if key == "" {
+		return nil
+	}
+	var out []cloud.Cloud
+	for _, c := range cloud.All() {
+		if slices.ContainsFunc(m.words[c], func(w string) bool { return hasWords(key, w) }) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // Registrable says whether a joint opportunity is one to register with the
 // cloud now, and if not, why.
 func (m *Matcher) Registrable(o *Opportunity, c cloud.Cloud) (bool, string) {

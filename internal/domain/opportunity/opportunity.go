@@ -67,6 +67,10 @@ type Opportunity struct {
 	CreatedAt               time.Time `db:"created_at,insert" json:"-"`
 	UpdatedAt               time.Time `db:"updated_at" json:"updated_at"`
 	Version                 int64     `db:"version" json:"version"`
+
+	// OriginKey names the record in a portal that Tandem made it of; only where it
+	// comes from Salesforce just now.
+	OriginKey string `db:"-" json:"-"`
 }
 
 // Key sets what is computed from the name.

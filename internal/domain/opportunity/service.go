@@ -75,6 +75,11 @@ func (s *Service) Rule(ctx context.Context) (JointRule, setting.Row, error) {
 
 // Matcher gives the joint rule in force, ready to be asked.
 func (s *Service) Matcher(ctx context.Context, q db.Queryer) (*Matcher, error) {
+	return LoadMatcher(ctx, q)
+}
+
+// LoadMatcher is Matcher for who has no Service.
+func LoadMatcher(ctx context.Context, q db.Queryer) (*Matcher, error) {
 	r, _, err := setting.Load(ctx, q, JointRuleSetting, DefaultJointRule())
 	if err != nil {
 		return nil, err

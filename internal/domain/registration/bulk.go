@@ -85,8 +85,9 @@ func (s *Service) TryPut(ctx context.Context, registrationID, path, value string
 }
 
 // Assign names one of our people in the portal as the one who works the deal. It is
-// safe to repeat. Needs update.
-func (s *Service) Assign(ctx context.Context, registrationID string, to opportunity.Member) error {
+// safe to repeat. also is run in the transaction that keeps that the portal took it;
+// nil is nothing. Needs update.
+func (s *Service) Assign(ctx context.Context, registrationID string, to opportunity.Member, also func(ctx context.Context, tx *db.Tx) error) error {
 	if err := authz.Require(ctx, authz.ActionUpdate); err != nil {
 		return err
 	}
@@ -108,7 +109,10 @@ func (s *Service) Assign(ctx context.Context, registrationID string, to opportun
 		if err := audit.Record(ctx, tx, "registration.assign", r.ID, map[string]any{"assignee": to.Name, "email": to.Email}); err != nil {
 			return err
 		}
-		return s.happened(ctx, tx, r, authz.KindIntegration, "assigned", fmt.Sprintf("Assigned to %s in %s (%s)", to.Name, r.Cloud.Portal(), r.RemoteID), "")
+		if err := s.happened(ctx, tx, r, authz.KindIntegration, "assigned", fmt.Sprintf("Assigned to %s in %s (%s)", to.Name, r.Cloud.Portal(), r.RemoteID), ""); err != nil || also == nil {
+			return err
+		}
+		return also(ctx, tx)
 	})
 }
 

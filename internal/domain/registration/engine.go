@@ -505,7 +505,7 @@ func (s *Service) Dirty(ctx context.Context, limit int) ([]CRMRecord, error) {
 	for i := range rows {
 		r := &rows[i]
 		c := CRMRecord{
-			Key: CRMKey(r.Cloud, r.OpportunityCRMID), RegistrationID: r.ID, Version: r.Version, Cloud: r.Cloud,
+			Key: CRMKey(r.Cloud, r.OpportunityCRMID), RegistrationID: r.ID, Version: r.Version, Cloud: r.Cloud, Offered: r.Offered,
 			OpportunityCRMID: r.OpportunityCRMID, PortalID: r.RemoteID, PortalStatus: r.RemoteStatus, PortalStage: r.RemoteStage,
 			PortalModified: r.RemoteVersion, SyncState: r.State.Label(), LastError: cut(r.Error, 4000),
 		}

@@ -540,6 +540,11 @@ func TestAValueIsShownAndEnteredForPeople(t *testing.T) {
 		{FieldInfo{Input: InputList, Options: []string{"x", "y"}}, `["x","y"]`, "x, y", []string{"x", "y"}},
 		{FieldInfo{Input: InputJSON, Show: func(string) string { return "shown" }}, `{"a":1}`, "shown", []string{"{\n  \"a\": 1\n}"}},
 		{FieldInfo{Input: InputText}, "", "", nil},
+		{
+			FieldInfo{Input: InputRows, Columns: []Column{{Name: "a"}, {Name: "b"}}, Show: func(string) string { return "shown" }},
+			`[{"a":"x","b":"y"},{"b":"z","c":1}]`, "shown",
+			[]string{`{"a":"x","b":"y"}`, `{"b":"z"}`},
+		},
 	} {
 		if got := c.info.Text(c.value); got != c.shown {
 			t.Errorf("%s is shown as %q", c.value, got)
@@ -554,6 +559,15 @@ func TestAValueIsShownAndEnteredForPeople(t *testing.T) {
 	}
 	if v, err := list.Value([]string{" a \r\n\r\nb"}, ""); err != nil || v != `["a","b"]` {
 		t.Error(v, err)
+	}
+	rows := FieldInfo{Input: InputRows, Columns: []Column{{Name: "a"}, {Name: "b"}}}
+	for want, entered := range map[string][]string{
+		`[{"a":"x"},{"b":"y"}]`: {RowText(map[string]string{"a": " x ", "b": " "}), RowText(map[string]string{}), RowText(map[string]string{"b": "y", "c": "not asked for"})},
+		"":                      {RowText(map[string]string{"a": " "}), "no row"},
+	} {
+		if v, err := rows.Value(entered, `[{"a":"1","c":2}]`); err != nil || v != want {
+			t.Error(v, err)
+		}
 	}
 	for _, x := range []struct {
 		info FieldInfo

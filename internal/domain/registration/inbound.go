@@ -228,7 +228,7 @@ func (s *Service) adopt(ctx context.Context, tx *db.Tx, p Portal, o *opportunity
 		return nil
 	}
 	rep.Adopted++
-	_, err = s.Link(ctx, tx, o.ID, p.Cloud(), x.RemoteID)
+	_, err = s.Link(ctx, tx, o.ID, p.Cloud(), x.RemoteID, false)
 	return err
 }
 
@@ -238,13 +238,13 @@ func (s *Service) submitted(status string) bool {
 }
 
 // Link follows a record that is in the portal already as the registration of an
-// opportunity: one that was made elsewhere, or a referral that was accepted.
-func (s *Service) Link(ctx context.Context, tx *db.Tx, opportunityID string, c cloud.Cloud, remoteID string) (Registration, error) {
+// opportunity: one that was made elsewhere, or, offered, a referral that was accepted.
+func (s *Service) Link(ctx context.Context, tx *db.Tx, opportunityID string, c cloud.Cloud, remoteID string, offered bool) (Registration, error) {
 	have, err := ByOpportunities(ctx, tx, []string{opportunityID})
 	if err != nil {
 		return Registration{}, err
 	}
-	r := Registration{ID: id.New("reg"), OpportunityID: opportunityID, Cloud: c, State: StateSubmitted, StateAt: tx.Now(), RemoteID: remoteID, DueAt: tx.Now(), PollAt: tx.Now(), CRMDirty: true}
+	r := Registration{ID: id.New("reg"), OpportunityID: opportunityID, Cloud: c, State: StateSubmitted, StateAt: tx.Now(), RemoteID: remoteID, Offered: offered, DueAt: tx.Now(), PollAt: tx.Now(), CRMDirty: true}
 	if i := slices.IndexFunc(have[opportunityID], func(r Registration) bool { return r.Cloud == c }); i >= 0 {
 		old := have[opportunityID][i]
 		switch {

@@ -222,7 +222,8 @@ type Portal interface {
 // wins unless the team's setting says otherwise. Writes names the opportunity's
 // field ("opportunity.next_steps") that the portal's value can be written back to
 // as it is; "" when there is none. Input says how a person enters a value, Options
-// what it may be, Max how many characters it has at most (0: no bound is known).
+// what it may be, Max how many characters it has at most (0: no bound is known); of
+// rows Columns are what each holds, and Row what one is called.
 // Show words a value for people; nil shows texts and lists as they are. Enter and
 // Read, if set, turn a structure into the one text that a person enters, and back:
 // all else is as in like. Becomes says which values (JSON) end the deal at the
@@ -238,6 +239,8 @@ type FieldInfo struct {
 	Input    Input
 	Options  []string
 	Max      int
+	Columns  []Column
+	Row      string
 	Show     func(value string) string
 	Enter    func(value string) string
 	Read     func(text, like string) (string, error)
@@ -280,6 +283,7 @@ type CRMRecord struct {
 	RegistrationID   string
 	Version          int64
 	Cloud            cloud.Cloud
+	Offered          bool // by the partner, to us
 	OpportunityCRMID string
 	PortalID         string
 	PortalStatus     string
@@ -298,10 +302,11 @@ type CRMResult struct {
 }
 
 // CRM is where registrations are written back. Results are in the order of the
-// records; an error of the whole call means that nothing is known of any.
+// records; an error of the whole call, such as a refused sign-in, means that
+// nothing is known of any: it is no refusal of theirs.
 type CRM interface {
 	UpsertRegistrations(ctx context.Context, records []CRMRecord) ([]CRMResult, error)
-	// UpdateOpportunity writes one change. A record that was changed since is a
-	// problem of kind precondition; nothing is written then.
-	UpdateOpportunity(ctx context.Context, c CRMChange) error
+	// UpdateOpportunity writes one change. The result's error for a record that was
+	// changed since is a problem of kind precondition; nothing is written then.
+	UpdateOpportunity(ctx context.Context, c CRMChange) (CRMResult, error)
 }

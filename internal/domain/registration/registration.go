@@ -152,6 +152,7 @@ type Registration struct {
 	CRMDirty        bool            `db:"crm_dirty" json:"crm_dirty"`
 	CRMError        string          `db:"crm_error" json:"crm_error"`
 	CRMRowID        string          `db:"crm_row_id" json:"crm_row_id"`
+	Offered         bool            `db:"offered" json:"offered"` // the partner offered the deal to us
 	CreatedRemoteAt time.Time       `db:"created_remote_at" json:"created_remote_at"`
 	SubmittedAt     time.Time       `db:"submitted_at" json:"submitted_at"`
 	DecidedAt       time.Time       `db:"decided_at" json:"decided_at"`

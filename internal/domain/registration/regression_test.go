@@ -12,7 +12,8 @@ import (
 
 // The tests C1 to C15 of the list that AWS's own connector's release notes give
 // (salesforce-gitlab.md, appendix C); C5 to C9 and C11 stand in internal/connect/aws,
-// C13 with the bulk actions, C14 below and in internal/connect/salesforce.
+// C13 in internal/domain/bulk (assign) and internal/domain/invitation (accept), C14 below
+// and in internal/connect/salesforce.
 
 func (f *fixture) registered(t *testing.T, o func() (status string, s State)) Registration {
 	t.Helper()

@@ -137,7 +137,7 @@ func (s *Service) put(ctx context.Context, tx *db.Tx, p Portal, m *merging, path
 	var bad problem.List
 	for _, x := range found {
 		if x.Severity == SeverityError {
-			bad.Add(path, x.Rule, x.Message+". "+x.Mend)
+			bad.Add(x.Field, x.Rule, x.Message+". "+x.Mend)
 		}
 	}
 	if err := bad.Err(); err != nil {
@@ -295,6 +295,14 @@ func (s *Service) FieldLabel(c cloud.Cloud, path string) string {
 		return infoFor(p, path).Label
 	}
 	return path
+}
+
+// FieldText shows a field's value (JSON, "" for none) for people.
+func (s *Service) FieldText(c cloud.Cloud, path, value string) string {
+	if p, ok := s.portals[c]; ok {
+		return infoFor(p, path).Text(value)
+	}
+	return value
 }
 
 func (s *Service) wakeUrgently(ctx context.Context, tx *db.Tx, registrationID string) error {

@@ -62,6 +62,12 @@ func people(ctx context.Context, q db.Queryer) ([]Person, error) {
 	return db.Select[Person](ctx, q, `SELECT * FROM person WHERE crm_id IS NOT NULL ORDER BY name_key, id`)
 }
 
+// ActiveInCRM reports whether somebody is active in the CRM.
+func ActiveInCRM(ctx context.Context, q db.Queryer, crmID string) (bool, error) {
+	n, err := db.Get[int64](ctx, q, `SELECT count(*) FROM person WHERE crm_id = ? AND active`, crmID)
+	return n > 0, err
+}
+
 func save(ctx context.Context, tx *db.Tx, p *Person) error {
 	if p.Version == 0 {
 		p.Version = 1

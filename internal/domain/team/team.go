@@ -27,6 +27,7 @@ type Person struct {
 	RoleName     string      `db:"role_name" json:"role_name"`
 	Level        authz.Level `db:"level" json:"level"`
 	Region       string      `db:"region" json:"region"`
+	Zone         string      `db:"zone" json:"zone"` // IANA name, "" when not known
 	Active       bool        `db:"active" json:"active"`
 	PasswordHash string      `db:"password_hash" json:"-"`
 	CRMModstamp  time.Time   `db:"crm_modstamp" json:"-"`

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -39,7 +41,7 @@ func TestTodayHasTheRequestsOfOthersForADirectorTheOldestFirstAndOnesOwnUntilNot
 		ask(abe, "second")
 		seen := func(ctx context.Context, owner string) string {
 			t.Helper()
-			today, err := f.Today(ctx, owner)
+			today, err := f.Today(ctx, TodayQuery{OwnerCRMID: owner})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,4 +88,57 @@ func TestTodayHasTheRequestsOfOthersForADirectorTheOldestFirstAndOnesOwnUntilNot
 			t.Error(got)
 		}
 	})
+}
+
+func TestAnInvitationThatADirectorIsAskedAboutIsOneItemWithItsClock(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		s := approval.NewService(f.db, f.clock, opportunity.NewService(f.db, f.clock), registration.NewService(f.db, f.clock, nil, registration.DefaultPace), activity.NewService(f.db, f.clock))
+		s.Handle("nothing", approval.Executor{Run: func(context.Context, *db.Tx, *approval.Request) error { return nil }})
+		ends := f.clock.Now().Add(3 * 24 * time.Hour)
+		for n, id := range []string{"inv_a", "inv_b"} {
+			f.offer(t, id, invitation.StatePending, ends.Add(time.Duration(n)*time.Hour))
+		}
+		as := func(name string, level authz.Level) context.Context {
+			return authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_" + name, Name: name, Level: level})
+		}
+		ann, dan := as("Ann", authz.LevelAssociate), as("Dan", authz.LevelDirector)
+		w := approval.Wish{Name: "nothing", Action: authz.ActionAccept, Subject: "inv_a", Title: "Accept it", DealName: "A", Unvalued: true}
+		if r, err := s.Do(ann, w); err != nil || r == nil {
+			t.Fatal(r, err)
+		}
+		seen := func(ctx context.Context) string {
+			t.Helper()
+			today, err := f.Today(ctx, TodayQuery{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out []string
+			for _, i := range today.Items {
+				out = append(out, fmt.Sprintf("%s %s%s until %s", i.Kind, i.InvitationID, i.Title[:4], i.ExpiresAt.Sub(ends)))
+			}
+			return strings.Join(out, "|")
+		}
+		if got := seen(dan); got != "approval Ann  until 0s|invitation inv_bRefe until 1h0m0s" {
+			t.Error(got)
+		}
+		if got := seen(ann); got != "invitation inv_bRefe until 1h0m0s|asked Wait until 0s" {
+			t.Error(got)
+		}
+		f.clock.Set(ends.Add(-20 * time.Hour))
+		today, err := f.Today(dan, TodayQuery{})
+		if err != nil || today.Items[0].Urgency != 950 {
+			t.Errorf("what expires undecided is lost: %+v, %v", today.Items, err)
+		}
+	})
+}
+
+// offer stores an invitation as the engine does.
+func (f *fixture) offer(t *testing.T, id string, state invitation.State, expires time.Time) {
+	t.Helper()
+	now := f.clock.Now()
+	i := invitation.Invitation{
+		ID: id, Cloud: cloud.AWS, RemoteID: id, Kind: invitation.KindOpportunity, State: state, Title: id, SenderName: "AWS", SentAt: now, ExpiresAt: expires,
+		OrderKey: "0" + expires.UTC().Format("20060102150405") + id, StateAt: now, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	f.tx(t, func(tx *db.Tx) error { return db.Insert(f.ctx, tx, "invitation", &i) })
 }

@@ -12,8 +12,11 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/intro"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -34,12 +37,16 @@ var unguarded = map[string]bool{
 	"opportunity.Matcher": true, "opportunity.DecideAll": true,
 	"registration.Advance": true, "registration.Deal": true, "registration.Dirty": true, "registration.Portal": true,
 	"registration.Reconsider": true, "registration.RefreshSolutions": true, "registration.Written": true,
-	"registration.ActionOf": true, "registration.FieldLabel": true, "registration.Standing": true, "registration.Recompare": true, "activity.Note": true,
+	"registration.ActionOf": true, "registration.FieldLabel": true, "registration.FieldText": true, "registration.Standing": true, "registration.Recompare": true, "activity.Note": true,
 	// In the caller's transaction; what they are without it stands in the table.
 	"opportunity.MarkJointTx": true, "registration.RegisterTx": true, "registration.PutTx": true, "registration.SettleTx": true, "registration.ResendTx": true,
 	"approval.Handle": true, "approval.Do": true, "approval.Decide": true, // by the action of the wish
+	"approval.Overtake":  true, // in the transaction of whoever moved the record
+	"invitation.Advance": true, "invitation.Arrived": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
-	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true,
+	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
+	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
+	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"connection.Report": true, "connection.Usage": true,
 }
 
@@ -50,7 +57,9 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	people, accounts, opps := team.NewService(d, c), account.NewService(d), opportunity.NewService(d, c)
 	regs, acts, conns := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), connection.NewService(d, c)
 	apprs := approval.NewService(d, c, opps, regs, acts)
-	views, work := view.NewService(d, c), NewService(d, c)
+	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
+	tags := tagging.NewService(d, c, opps)
+	views, work, intros := view.NewService(d, c), NewService(d, c), intro.NewService(d, c, acts)
 	yes := true
 	cases := map[string]guarded{
 		"team.CreateUser": {authz.ActionManagePeople, func(ctx context.Context) error {
@@ -83,7 +92,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"registration.Defaults":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := regs.Defaults(ctx); return err }},
 		"registration.SetDefaults": {authz.ActionChangeSettings, func(ctx context.Context) error { return regs.SetDefaults(ctx, registration.DefaultSolutions{}, 0) }},
 		"registration.Register":    {authz.ActionRegister, func(ctx context.Context) error { _, _, err := regs.Register(ctx, "x", cloud.AWS, true); return err }},
-		"registration.Assign":      {authz.ActionUpdate, func(ctx context.Context) error { return regs.Assign(ctx, "x", opportunity.Member{}) }},
+		"registration.Assign":      {authz.ActionUpdate, func(ctx context.Context) error { return regs.Assign(ctx, "x", opportunity.Member{}, nil) }},
 		"registration.CheckAssign": {authz.ActionUpdate, func(ctx context.Context) error { return regs.CheckAssign(ctx, "x", opportunity.Member{}) }},
 		"registration.ResendEdit":  {authz.ActionUpdate, func(ctx context.Context) error { return regs.ResendEdit(ctx, "x", "p") }},
 		"registration.TryPut":      {authz.ActionUpdate, func(ctx context.Context) error { _, err := regs.TryPut(ctx, "x", "p", ""); return err }},
@@ -106,15 +115,62 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"registration.ChooseSolutions": {authz.ActionRegister, func(ctx context.Context) error { _, err := regs.ChooseSolutions(ctx, "x", nil, 0); return err }},
 		"activity.OfOpportunity":       {authz.ActionRead, func(ctx context.Context) error { _, err := acts.OfOpportunity(ctx, "x"); return err }},
 		"activity.Retry":               {authz.ActionRegister, func(ctx context.Context) error { return acts.Retry(ctx, "x") }},
-		"approval.Get":                 {authz.ActionRead, func(ctx context.Context) error { _, err := apprs.Get(ctx, "x"); return err }},
-		"approval.List":                {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.List(ctx, approval.Query{}); return err }},
-		"approval.Rules":               {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.Rules(ctx); return err }},
-		"approval.SetRules":            {authz.ActionChangeSettings, func(ctx context.Context) error { return apprs.SetRules(ctx, approval.DefaultRules, 0) }},
-		"approval.Approve":             {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Approve(ctx, "x", "", 0); return err }},
-		"approval.Refuse":              {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Refuse(ctx, "x", "no", 0); return err }},
-		"approval.Withdraw":            {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Withdraw(ctx, "x", 0); return err }},
-		"approval.Seen":                {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Seen(ctx, "x"); return err }},
-		"approval.Register":            {authz.ActionRegister, func(ctx context.Context) error { _, err := apprs.Register(ctx, "x", cloud.AWS); return err }},
+		"activity.Get":                 {authz.ActionRead, func(ctx context.Context) error { _, err := acts.Get(ctx, "x"); return err }},
+		"activity.History":             {authz.ActionRead, func(ctx context.Context) error { _, err := acts.History(ctx, "x"); return err }},
+		"activity.Timeline": {authz.ActionRead, func(ctx context.Context) error {
+			_, err := acts.Timeline(ctx, activity.Query{OpportunityID: "x"})
+			return err
+		}},
+		"activity.Counts": {authz.ActionRead, func(ctx context.Context) error {
+			_, err := acts.Counts(ctx, activity.Query{OpportunityID: "x"})
+			return err
+		}},
+		"activity.CancelMode":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := acts.CancelMode(ctx); return err }},
+		"activity.SetCancelMode": {authz.ActionChangeSettings, func(ctx context.Context) error { return acts.SetCancelMode(ctx, activity.CancelMark, 0) }},
+		"activity.Record":        {authz.ActionLog, func(ctx context.Context) error { _, err := acts.Record(ctx, activity.Input{}, true); return err }},
+		"activity.Change": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := acts.Change(ctx, activity.Wish{ID: "x"}, activity.Input{})
+			return err
+		}},
+		"activity.Cancel": {authz.ActionLog, func(ctx context.Context) error { _, err := acts.Cancel(ctx, activity.Wish{ID: "x"}, ""); return err }},
+		"activity.Send":   {authz.ActionLog, func(ctx context.Context) error { _, err := acts.Send(ctx, activity.Wish{ID: "x"}); return err }},
+		"activity.Settle": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := acts.Settle(ctx, activity.Wish{ID: "x"}, activity.ChoiceOurs)
+			return err
+		}},
+		"intro.Suggest":       {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Suggest(ctx, "x", cloud.AWS); return err }},
+		"intro.Slots":         {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Slots(ctx, intro.SlotQuery{}); return err }},
+		"intro.Get":           {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Get(ctx, "x"); return err }},
+		"intro.OfActivity":    {authz.ActionRead, func(ctx context.Context) error { _, err := intros.OfActivity(ctx, "x"); return err }},
+		"intro.OfOpportunity": {authz.ActionRead, func(ctx context.Context) error { _, err := intros.OfOpportunity(ctx, "x"); return err }},
+		"intro.Events":        {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Events(ctx, "x"); return err }},
+		"intro.Propose":       {authz.ActionLog, func(ctx context.Context) error { _, err := intros.Propose(ctx, intro.Input{}, true); return err }},
+		"intro.Change": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.Change(ctx, intro.Wish{ID: "x"}, intro.Input{})
+			return err
+		}},
+		"intro.Confirm": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.Confirm(ctx, intro.Wish{ID: "x"}, intro.Slot{})
+			return err
+		}},
+		"intro.Held": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.Held(ctx, intro.Wish{ID: "x"}, intro.Outcome{})
+			return err
+		}},
+		"intro.NoShow": {authz.ActionLog, func(ctx context.Context) error {
+			_, err := intros.NoShow(ctx, intro.Wish{ID: "x"}, intro.Outcome{})
+			return err
+		}},
+		"intro.Cancel":      {authz.ActionLog, func(ctx context.Context) error { _, err := intros.Cancel(ctx, intro.Wish{ID: "x"}, ""); return err }},
+		"approval.Get":      {authz.ActionRead, func(ctx context.Context) error { _, err := apprs.Get(ctx, "x"); return err }},
+		"approval.List":     {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.List(ctx, approval.Query{}); return err }},
+		"approval.Rules":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := apprs.Rules(ctx); return err }},
+		"approval.SetRules": {authz.ActionChangeSettings, func(ctx context.Context) error { return apprs.SetRules(ctx, approval.DefaultRules, 0) }},
+		"approval.Approve":  {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Approve(ctx, "x", "", 0); return err }},
+		"approval.Refuse":   {authz.ActionApprove, func(ctx context.Context) error { _, err := apprs.Refuse(ctx, "x", "no", 0); return err }},
+		"approval.Withdraw": {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Withdraw(ctx, "x", 0); return err }},
+		"approval.Seen":     {authz.ActionAsk, func(ctx context.Context) error { _, err := apprs.Seen(ctx, "x"); return err }},
+		"approval.Register": {authz.ActionRegister, func(ctx context.Context) error { _, err := apprs.Register(ctx, "x", cloud.AWS); return err }},
 		"approval.MarkJoint": {authz.ActionMarkJoint, func(ctx context.Context) error {
 			_, err := apprs.MarkJoint(ctx, "x", cloud.AWS, &yes, "why")
 			return err
@@ -124,7 +180,44 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := apprs.Settle(ctx, "x", "p", registration.ChoiceOurs, "", "", "")
 			return err
 		}},
-		"approval.Resend":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"approval.Resend": {authz.ActionUpdate, func(ctx context.Context) error { _, err := apprs.Resend(ctx, "x"); return err }},
+		"invitation.AcceptMany": {authz.ActionAccept, func(ctx context.Context) error {
+			_, err := invs.AcceptMany(ctx, []invitation.Answer{{ID: "x"}})
+			return err
+		}},
+		"invitation.Accept": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Accept(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Reject": {authz.ActionReject, func(ctx context.Context) error {
+			_, err := invs.Reject(ctx, invitation.Answer{ID: "x"}, "no")
+			return err
+		}},
+		"invitation.Convert": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Convert(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Retry":   {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Retry(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Link":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Link(ctx, invitation.Answer{ID: "x"}, "o"); return err }},
+		"invitation.Dismiss": {authz.ActionAccept, func(ctx context.Context) error {
+			_, err := invs.Dismiss(ctx, invitation.Answer{ID: "x"}, "no")
+			return err
+		}},
+		"invitation.Restore": {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Restore(ctx, invitation.Answer{ID: "x"}); return err }},
+		"invitation.Form":    {authz.ActionAccept, func(ctx context.Context) error { _, err := invs.Form(ctx, "x"); return err }},
+		"invitation.Create": {authz.ActionAccept, func(ctx context.Context) error {
+			_, err := invs.Create(ctx, invitation.Answer{ID: "x"}, nil)
+			return err
+		}},
+		"invitation.Get":          {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Get(ctx, "x"); return err }},
+		"invitation.List":         {authz.ActionRead, func(ctx context.Context) error { _, err := invs.List(ctx, invitation.Query{}); return err }},
+		"invitation.Counts":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Counts(ctx); return err }},
+		"invitation.Events":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Events(ctx, "x"); return err }},
+		"tagging.Rules":           {authz.ActionRead, func(ctx context.Context) error { _, _, err := tags.Rules(ctx); return err }},
+		"tagging.SetRules":        {authz.ActionChangeSettings, func(ctx context.Context) error { return tags.SetRules(ctx, tagging.DefaultRules(), 9) }},
+		"tagging.Preview":         {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := tags.Preview(ctx, nil); return err }},
+		"tagging.List":            {authz.ActionRead, func(ctx context.Context) error { _, err := tags.List(ctx, tagging.Query{}); return err }},
+		"tagging.Of":              {authz.ActionRead, func(ctx context.Context) error { _, err := tags.Of(ctx, "x"); return err }},
+		"tagging.Counts":          {authz.ActionRead, func(ctx context.Context) error { _, err := tags.Counts(ctx); return err }},
+		"tagging.Accept":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Accept(ctx, "x", "y", "{}", "why") }},
+		"tagging.Reopen":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Reopen(ctx, "x", "y") }},
+		"tagging.Correct":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Correct(ctx, "x", "y", "{}"); return err }},
+		"tagging.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Try(ctx, "x", "y", "{}"); return err }},
+		"tagging.Withdraw":        {authz.ActionUpdate, func(ctx context.Context) error { return tags.Withdraw(ctx, "x") }},
 		"connection.List":         {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
 		"view.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
 		"view.Save":               {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},
@@ -135,13 +228,13 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.Choices":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Choices(ctx); return err }},
 		"workspace.Search":        {authz.ActionRead, func(ctx context.Context) error { _, err := work.Search(ctx, "x", 1); return err }},
 		"workspace.Registrations": {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
-		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, ""); return err }},
+		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, TodayQuery{}); return err }},
 		"workspace.Summary":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
 		"workspace.Calendar":      {authz.ActionRead, func(ctx context.Context) error { _, _, err := work.Calendar(ctx); return err }},
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "approval": apprs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

@@ -231,6 +231,27 @@ func (f *fixture) walk(q Query) ([]Row, error) {
 	return nil, fmt.Errorf("the pages have no end")
 }
 
+func TestASetLargerThanOneINIsFoundWhole(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.crowd(t, 3)
+		ids := make([]string, 2*db.MaxIn+1)
+		for i := range ids {
+			ids[i] = fmt.Sprint("opp_none", i)
+		}
+		ids[0], ids[db.MaxIn], ids[2*db.MaxIn] = f.opps[0].ID, f.opps[1].ID, f.opps[2].ID
+		for _, x := range []struct {
+			ids  []string
+			want int64
+		}{{ids, 3}, {ids[1:], 2}, {nil, 0}} {
+			w := &where{}
+			w.oneOf(`o.id IN (?)`, x.ids)
+			if n, err := db.Get[int64](f.ctx, f.db, `SELECT count(*) FROM opportunity o`+w.sql(), w.args...); n != x.want || err != nil {
+				t.Errorf("of %d: %d, %v, want %d", len(x.ids), n, err, x.want)
+			}
+		}
+	})
+}
+
 func idsOf(rows []Row) []string {
 	out := make([]string, len(rows))
 	for i := range rows {

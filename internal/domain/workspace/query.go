@@ -39,6 +39,9 @@ type Query struct {
 	Desc      bool
 	After     string // the cursor of the page before, of the same sort
 	Limit     int    // 1 to 200; 50 if 0, 200 if more
+
+	named bool     // ids are what Text finds
+	ids   []string // each can be there twice
 }
 
 // StateNone stands among the states of a query for joint opportunities that have

@@ -22,7 +22,7 @@ import (
 type Service struct {
 	db     *db.DB
 	clock  clock.Clock
-	gather int64 // from more than so many on, List walks
+	gather int64 // from more than so many on, List walks: CountedTo, but in tests
 }
 
 // NewService gives the reads on a database.
@@ -90,6 +90,10 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if limit <= 0 {
 		limit = 50
 	}
+	q, err := named(ctx, s.db, q, s.gather)
+	if err != nil {
+		return Page{}, err
+	}
 	found, err := count(ctx, s.db, q, CountedTo+1)
 	if err != nil {
 		return Page{}, err
@@ -114,6 +118,10 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 // Count says how many opportunities the query finds, at most limit+1. Needs read.
 func (s *Service) Count(ctx context.Context, q Query, limit int) (int64, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return 0, err
+	}
+	q, err := named(ctx, s.db, q, s.gather)
+	if err != nil {
 		return 0, err
 	}
 	return count(ctx, s.db, q, limit+1)
@@ -183,6 +191,10 @@ func (s *Service) Board(ctx context.Context, q Query, by Group) ([]Lane, error) 
 	}
 	if by == GroupState {
 		q.Clouds = []cloud.Cloud{c}
+	}
+	q, err := named(ctx, s.db, q, s.gather)
+	if err != nil {
+		return nil, err
 	}
 	sums, err := laneSums(ctx, s.db, q, by, c)
 	if err != nil {

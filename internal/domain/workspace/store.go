@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/textkey"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -36,6 +37,15 @@ func (w *where) in(column string, values []string) {
 	}
 }
 
+// oneOf is for more values than one IN takes; none of none.
+func (w *where) oneOf(cond string, values []string) {
+	conds, args := []string{cond}, []any{[]string{}}
+	for some := range slices.Chunk(values, db.MaxIn) {
+		conds, args = append(conds, cond), append(args, some)
+	}
+	w.add(`(`+strings.Join(conds, ` OR `)+`)`, args...)
+}
+
 func (w *where) sql() string { return ` WHERE ` + strings.Join(w.cond, ` AND `) }
 
 // way is how the opportunities of a query are found.
@@ -55,7 +65,9 @@ const (
 func filter(q Query, by way) *where {
 	w := &where{}
 	w.add(`NOT o.deleted`)
-	if key := textkey.Of(q.Text); key != "" {
+	if q.named {
+		w.oneOf(`o.id IN (?)`, q.ids)
+	} else if key := textkey.Of(q.Text); key != "" {
 		w.add(`(o.name_key LIKE ? ESCAPE '\' OR o.account_crm_id IN (SELECT a.crm_id FROM account a WHERE a.name_key LIKE ? ESCAPE '\'))`, db.Contains(key), db.Contains(key))
 	}
 	if by != gather { // from says it
@@ -92,6 +104,26 @@ func filter(q Query, by way) *where {
 		w.add(`(o.close_on <= ?`+aside+`)`, q.CloseTo)
 	}
 	return w
+}
+
+// named finds what the query's text names, when that is few by name and few by account: then the rest of the
+// query looks at these alone. The names are read from their own index, which is a
+// fifth of the table, in place of once for the count and once for the page.
+func named(ctx context.Context, d *db.DB, q Query, few int64) (Query, error) {
+	key := textkey.Of(q.Text)
+	if key == "" || q.named {
+		return q, nil
+	}
+	ids, err := db.Select[string](ctx, d, `SELECT o.id FROM opportunity o WHERE NOT o.deleted AND o.name_key LIKE ? ESCAPE '\' ORDER BY o.name_key, o.id LIMIT ?`, db.Contains(key), few+1)
+	if err != nil || int64(len(ids)) > few {
+		return q, err
+	}
+	of, err := db.Select[string](ctx, d, `SELECT o.id FROM account a CROSS JOIN opportunity o WHERE o.account_crm_id = a.crm_id AND NOT o.deleted AND a.name_key LIKE ? ESCAPE '\' LIMIT ?`, db.Contains(key), few+1)
+	if err != nil || int64(len(of)) > few {
+		return q, err
+	}
+	q.ids, q.named = append(ids, of...), true
+	return q, nil
 }
 
 // orNever makes a condition one that no index answers, so that the planner walks
@@ -404,6 +436,18 @@ func needy(ctx context.Context, d *db.DB, owner string, waitingSince, rejectedSi
 		AND (r.state IN ('failed', 'action_required', 'blocked') OR r.crm_error <> '' OR (r.conflicts > 0 OR r.refused > 0) AND r.state <> 'rejected'
 			OR r.state = 'rejected' AND r.state_at >= ? OR r.state IN ('submitted', 'in_review') AND r.state_at < ?)`,
 		owner, owner, rejectedSince, waitingSince)
+}
+
+// offersToDo gives invitations in some states about which no Director is asked, the
+// most urgent first.
+func offersToDo(ctx context.Context, d *db.DB, states []invitation.State, limit int) ([]invitation.Invitation, error) {
+	return db.Select[invitation.Invitation](ctx, d, `SELECT i.* FROM invitation i WHERE i.state IN (?)
+		AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.subject = i.id AND a.state = 'pending') ORDER BY i.order_key LIMIT ?`, states, limit)
+}
+
+func countOffersToDo(ctx context.Context, d *db.DB, states []invitation.State) (int64, error) {
+	return db.Get[int64](ctx, d, `SELECT count(*) FROM invitation i WHERE i.state IN (?)
+		AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.subject = i.id AND a.state = 'pending')`, states)
 }
 
 func unhealthy(ctx context.Context, d *db.DB) ([]connection.Connection, error) {

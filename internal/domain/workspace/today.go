@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/money"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
-	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
@@ -35,6 +36,7 @@ const (
 	ItemApproval   ItemKind = "approval"        // somebody asks for approval: decide
 	ItemAsked      ItemKind = "asked"           // one's own request waits, or was decided on: take note
 	ItemInvitation ItemKind = "invitation"      // a partner offers a deal or a lead: answer it, or try again
+	ItemIntro      ItemKind = "intro_outcome"   // an intro meeting is over: say whether it was held
 	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
@@ -55,8 +57,10 @@ type Item struct {
 	CloseOn        date.Date          `json:"close_on"`
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
-	ExpiresAt      time.Time          `json:"expires_at"` // of an invitation that waits for an answer
-	Urgency        int                `json:"urgency"`    // higher is more urgent; see urgency
+	IntroID        string             `json:"intro_id"`
+	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
+	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
+	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
 	Request        *approval.Request  `json:"request,omitempty"`
 }
 
@@ -68,22 +72,45 @@ type Today struct {
 	Total  int              `json:"total"`
 }
 
+// More says how many of each kind are not among the items.
+func (t *Today) More() map[ItemKind]int {
+	out := maps.Clone(t.Counts)
+	for _, i := range t.Items {
+		out[i.Kind]--
+	}
+	maps.DeleteFunc(out, func(_ ItemKind, n int) bool { return n <= 0 })
+	return out
+}
+
+// TodayQuery says whose work is asked for, by the owner's CRM id, "" the team's,
+// and of which kind, "" everything.
+type TodayQuery struct {
+	OwnerCRMID string
+	Kind       ItemKind
+}
+
 // waitingAfter is how long a review may take before someone should ask: a
 // typical one takes 24 to 72 hours (aws.md §1.7; third-party, unverified).
 const waitingAfter = 5 * 24 * time.Hour
 
-// TodayLimit is how many items Today shows at most.
-const TodayLimit = 100
+// What Today shows: of one kind at most TodayLimit items. Of everything at least the
+// KindShare most urgent of each kind, so that many of one don't hide another, and
+// beyond that the most urgent of all until there are TodayPage.
+const (
+	TodayLimit = 100
+	TodayPage  = 30
+	KindShare  = 5
+)
 
-// Today gives what needs a person: of the deals of one owner (CRM id), or of all;
-// and in both cases what waits for the decision of whoever asks, and what became of
-// their own requests. Needs read.
-func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
+// Today gives what needs a person: of the deals of one owner, or of all; and in both
+// cases what waits for the decision of whoever asks, and what became of their own
+// requests. Needs read.
+func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {
 		return Today{}, err
 	}
 	now := s.clock.Now()
-	rows, err := needy(ctx, s.db, ownerCRMID, now.Add(-waitingAfter), now.AddDate(0, 0, -14))
+	rows, err := needy(ctx, s.db, q.OwnerCRMID, now.Add(-waitingAfter), now.AddDate(0, 0, -14))
 	if err != nil {
 		return Today{}, err
 	}
@@ -93,15 +120,12 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 		t.Counts[item.Kind]++
 		t.Items = append(t.Items, item)
 	}
-	if ownerCRMID == "" { // nobody owns an invitation
-		offers, err := invitation.NeedPerson(ctx, s.db, 2*TodayLimit)
-		if err != nil {
+	if err := s.addIntros(ctx, &t, q.OwnerCRMID, now); err != nil {
+		return Today{}, err
+	}
+	if q.OwnerCRMID == "" { // nobody owns an invitation
+		if err := s.addOffers(ctx, &t, now); err != nil {
 			return Today{}, err
-		}
-		for i := range offers {
-			item := offerItem(&offers[i], now)
-			t.Counts[item.Kind]++
-			t.Items = append(t.Items, item)
 		}
 	}
 	if authz.Require(ctx, authz.ActionReadOperations) == nil {
@@ -121,15 +145,55 @@ func (s *Service) Today(ctx context.Context, ownerCRMID string) (Today, error) {
 	if err := s.addRequests(ctx, &t, now); err != nil {
 		return Today{}, err
 	}
-	t.Total = len(t.Items)
+	maps.DeleteFunc(t.Counts, func(_ ItemKind, n int) bool { return n == 0 })
+	for _, n := range t.Counts {
+		t.Total += n
+	}
 	slices.SortStableFunc(t.Items, func(a, b Item) int {
 		return cmp.Or(cmp.Compare(b.Urgency, a.Urgency), cmp.Compare(a.CloseOn, b.CloseOn), a.Since.Compare(b.Since))
 	})
-	t.Items = t.Items[:min(len(t.Items), TodayLimit)]
+	t.Items = shown(t.Items, q.Kind)
 	if err := s.sayWhichFields(ctx, t.Items); err != nil {
 		return t, err
 	}
 	return t, s.sayWhatToMend(ctx, t.Items)
+}
+
+// addIntros adds the intro meetings of which nobody has said whether they were held.
+func (s *Service) addIntros(ctx context.Context, t *Today, ownerCRMID string, now time.Time) error {
+	met, err := intro.AwaitOutcome(ctx, s.db, ownerCRMID, now, TodayLimit)
+	for i := range met {
+		m := &met[i]
+		t.Counts[ItemIntro]++
+		t.Items = append(t.Items, Item{
+			Kind: ItemIntro, Title: "Was it held?", Reason: m.Title, OpportunityID: m.OpportunityID, Name: m.DealName, AccountName: m.AccountName, OwnerName: m.OwnerName,
+			Cloud: m.Cloud, Since: m.EndsAt, IntroID: m.ID, Urgency: 250,
+		})
+	}
+	return err
+}
+
+// shown leaves of all items, the most urgent first, those that Today shows.
+func shown(all []Item, kind ItemKind) []Item {
+	if kind != "" {
+		all = slices.DeleteFunc(all, func(i Item) bool { return i.Kind != kind })
+		return all[:min(len(all), TodayLimit)]
+	}
+	of, share := map[ItemKind]int{}, 0
+	for _, i := range all {
+		if of[i.Kind]++; of[i.Kind] <= KindShare {
+			share++
+		}
+	}
+	room := TodayPage - share // for those beyond the share of their kind
+	clear(of)
+	return slices.DeleteFunc(all, func(i Item) bool {
+		if of[i.Kind]++; of[i.Kind] <= KindShare {
+			return false
+		}
+		room--
+		return room < 0
+	})
 }
 
 // addRequests adds the requests that the actor of ctx decides on, the older the more
@@ -143,12 +207,25 @@ func (s *Service) addRequests(ctx context.Context, t *Today, now time.Time) erro
 	if err != nil {
 		return err
 	}
+	if t.Counts[ItemApproval], t.Counts[ItemAsked], err = approval.CountMine(ctx, s.db); err != nil {
+		return err
+	}
+	ends, err := s.ends(ctx, slices.Concat(waiting, asked))
+	if err != nil {
+		return err
+	}
 	add := func(kind ItemKind, r *approval.Request, title, reason string, since time.Time, urgency int) {
-		t.Counts[kind]++
-		t.Items = append(t.Items, Item{
+		item := Item{
 			Kind: kind, Title: title, Reason: reason, OpportunityID: r.OpportunityID, Name: r.DealName, AccountName: r.AccountName,
 			Cloud: r.Cloud, Amount: r.Amount(), Since: since, Urgency: urgency, Request: r,
-		})
+		}
+		if end, ok := ends[r.Subject]; ok && r.State == approval.StatePending {
+			item.ExpiresAt = end
+			if kind == ItemApproval && end.Sub(now) <= 24*time.Hour {
+				item.Urgency = 950 // what expires undecided is lost
+			}
+		}
+		t.Items = append(t.Items, item)
 	}
 	for i := range waiting {
 		r := &waiting[i]
@@ -164,7 +241,11 @@ func (s *Service) addRequests(ctx context.Context, t *Today, now time.Time) erro
 		case approval.StateRefused:
 			add(ItemAsked, r, r.DecidedByName+" did not approve: "+r.Title, r.Note, r.DecidedAt, 350)
 		default:
-			add(ItemAsked, r, "Out of date when it was approved: "+r.Title, r.Outcome, r.DecidedAt, 350)
+			title := "Out of date when it was approved: "
+			if r.DecidedBy == authz.System.ID {
+				title = "Out of date before it was decided: "
+			}
+			add(ItemAsked, r, title+r.Title, r.Outcome, r.DecidedAt, 350)
 		}
 	}
 	return nil
@@ -318,37 +399,6 @@ func (r *needyRow) item(now time.Time) Item {
 	}
 	i.Urgency += urgency(date.Of(now), r.CloseOn)
 	return i
-}
-
-// offerItem says what an invitation asks for. The nearer its end, the more urgent:
-// what expires is lost.
-func offerItem(i *invitation.Invitation, now time.Time) Item {
-	out := Item{Kind: ItemInvitation, Name: i.Name(), AccountName: i.CustomerName, Cloud: i.Cloud, InvitationID: i.ID, Since: i.StateAt}
-	switch i.State {
-	case invitation.StateFailed:
-		out.Title, out.Reason, out.Urgency = i.Cloud.Portal()+" refused our answer", i.Error, 550
-	case invitation.StateAccepted:
-		out.Kind, out.Title, out.Urgency = ItemToLink, "Accepted: link it with an opportunity of Salesforce", 380
-		if i.Convertible() {
-			out.Title, out.Urgency = "Accepted lead: make it an opportunity, or leave it", 150
-		}
-		out.Reason = i.Reason
-	default:
-		out.Since, out.ExpiresAt = i.SentAt, i.ExpiresAt
-		out.Title, out.Reason = fmt.Sprintf("%s from %s to answer", i.Kind.Label(), i.SenderName), i.Message
-		left := i.ExpiresAt.Sub(now)
-		switch {
-		case i.ExpiresAt.IsZero() || left > 7*24*time.Hour:
-			out.Urgency = 320
-		case left > 3*24*time.Hour:
-			out.Urgency = 430
-		case left > 24*time.Hour:
-			out.Urgency = 530
-		default:
-			out.Urgency = 700
-		}
-	}
-	return out
 }
 
 // urgency adds up to 90 points the nearer the close date is, and 95 when it is

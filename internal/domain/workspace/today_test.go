@@ -1,7 +1,9 @@
 package workspace
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +12,10 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -82,7 +87,7 @@ func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		today, err := f.Today(f.ctx, "")
+		today, err := f.Today(f.ctx, TodayQuery{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,12 +121,78 @@ func TestTodayIsTheMostUrgentFirstWithItsReason(t *testing.T) {
 		if today.Counts[ItemBlocked] != 3 || today.Counts[ItemConnection] != 2 {
 			t.Errorf("%v", today.Counts)
 		}
-		if mine, err := f.Today(f.ctx, "005B"); err != nil || mine.Total != 3 {
+		if mine, err := f.Today(f.ctx, TodayQuery{OwnerCRMID: "005B"}); err != nil || mine.Total != 3 {
 			t.Errorf("%+v, %v", mine, err)
 		}
 		reader := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_2", Level: authz.LevelReader})
-		if seen, err := f.Today(reader, ""); err != nil || seen.Counts[ItemConnection] != 0 || seen.Total != len(want)-2 {
+		if seen, err := f.Today(reader, TodayQuery{}); err != nil || seen.Counts[ItemConnection] != 0 || seen.Total != len(want)-2 {
 			t.Errorf("a reader sees the machinery: %+v, %v", seen.Counts, err)
+		}
+	})
+}
+
+// A day on which hundreds of deals are blocked still shows the one conflict.
+func TestManyOfOneKindDoNotHideAnother(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		closes := date.Of(f.clock.Now()).AddDays(1)
+		for n := range 130 {
+			name := fmt.Sprintf("blocked %03d", n)
+			f.add(t, opportunity.Opportunity{CRMID: name, Name: name, CloseOn: closes.AddDays(n)})
+			f.stand(t, name, cloud.AWS, registration.StateBlocked, "")
+		}
+		for n := range 7 {
+			name := fmt.Sprintf("waiting %d", n)
+			f.add(t, opportunity.Opportunity{CRMID: name, Name: name})
+			f.clock.Advance(-time.Duration(6+n) * 24 * time.Hour)
+			f.stand(t, name, cloud.AWS, registration.StateInReview, "")
+			f.clock.Advance(time.Duration(6+n) * 24 * time.Hour)
+		}
+		f.add(t, opportunity.Opportunity{CRMID: "rejected", Name: "rejected"})
+		f.stand(t, "rejected", cloud.AWS, registration.StateRejected, "")
+		for n := range 103 {
+			f.offer(t, fmt.Sprintf("inv_%03d", n), invitation.StatePending, f.clock.Now().Add(time.Duration(20+n)*24*time.Hour))
+		}
+		for n := range 2 {
+			f.offer(t, fmt.Sprintf("inv_link%d", n), invitation.StateAccepted, f.clock.Now().Add(9999*time.Hour))
+		}
+		s := approval.NewService(f.db, f.clock, opportunity.NewService(f.db, f.clock), registration.NewService(f.db, f.clock, nil, registration.DefaultPace), activity.NewService(f.db, f.clock))
+		s.Handle("nothing", approval.Executor{Run: func(context.Context, *db.Tx, *approval.Request) error { return nil }})
+		ann := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_Ann", Name: "Ann", Level: authz.LevelAssociate})
+		dan := authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_Dan", Name: "Dan", Level: authz.LevelDirector})
+		for n := range 101 {
+			if _, err := s.Do(ann, approval.Wish{Name: "nothing", Action: authz.ActionUpdate, Subject: fmt.Sprint(n), Title: "Change it", Unvalued: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := f.Today(dan, TodayQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := map[ItemKind]int{}
+		for n, i := range all.Items {
+			if shown[i.Kind]++; n > 0 && i.Urgency > all.Items[n-1].Urgency {
+				t.Errorf("%s comes after what is less urgent", i.Title)
+			}
+		}
+		// Five of each at least; what room is left goes to the most urgent, which are the requests.
+		want := map[ItemKind]int{ItemApproval: 5 + 7, ItemBlocked: 5, ItemInvitation: 5, ItemToLink: 2, ItemWaiting: 5, ItemRejected: 1}
+		if !maps.Equal(shown, want) || len(all.Items) != TodayPage {
+			t.Errorf("%v of %d, want %v", shown, len(all.Items), want)
+		}
+		if counts := (map[ItemKind]int{ItemApproval: 101, ItemBlocked: 130, ItemInvitation: 103, ItemToLink: 2, ItemWaiting: 7, ItemRejected: 1}); !maps.Equal(all.Counts, counts) || all.Total != 344 {
+			t.Errorf("%v, %d", all.Counts, all.Total)
+		}
+		if more := (map[ItemKind]int{ItemApproval: 89, ItemBlocked: 125, ItemInvitation: 98, ItemWaiting: 2}); !maps.Equal(all.More(), more) {
+			t.Errorf("%v", all.More())
+		}
+		for _, i := range all.Items {
+			if i.Kind == ItemBlocked && i.Name > "blocked 004" {
+				t.Errorf("%s closes later than others", i.Name)
+			}
+		}
+		one, err := f.Today(dan, TodayQuery{Kind: ItemBlocked})
+		if err != nil || len(one.Items) != TodayLimit || one.Items[99].Name != "blocked 099" || one.More()[ItemBlocked] != 30 || one.Total != 344 {
+			t.Errorf("%d %v, %v", len(one.Items), one.More(), err)
 		}
 	})
 }

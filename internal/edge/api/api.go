@@ -68,8 +68,12 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerApprovals()
 	s.registerFields()
 	s.registerInvitations()
+	s.registerActivities()
+	s.registerIntros()
 	s.registerWork()
 	s.registerOversight()
+	s.registerTagging()
+	s.registerInvitationsMany()
 	s.registerMachinery()
 	s.registerViews()
 	s.registerSettings()
@@ -134,7 +138,9 @@ func tags() []*huma.Tag {
 		{Name: "Accounts", Description: "The companies of Salesforce."},
 		{Name: "Opportunities", Description: "The deals of Salesforce, and which of them are joint."},
 		{Name: "Registrations", Description: "Joint deals in the partners' portals."},
+		{Name: "Activities", Description: "What happened on deals and accounts, made in Tandem, by the engine or in Salesforce."},
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
+		{Name: "Tagging", Description: "Deals whose partner and route fields in Salesforce are wrong, and their corrections."},
 		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
 		{Name: "Invitations", Description: "Deals and leads that partners offer us."},
 		{Name: "Views", Description: "Saved views of lists."},

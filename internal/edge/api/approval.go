@@ -17,7 +17,7 @@ type Approval struct {
 	ID              string     `json:"id" example:"apr_01jn8m5q4se9tvd6dy1v9k2r5c"`
 	Action          string     `json:"action" example:"register" doc:"What it is to the policies: register, update, launch, close, accept_invitation or reject_invitation."`
 	Wish            string     `json:"wish" example:"register" doc:"What is done when it is approved."`
-	Subject         string     `json:"subject" doc:"The id of the record it is about."`
+	Subject         string     `json:"subject" doc:"The id of the record it is about: an opportunity, a registration or an invitation."`
 	OpportunityID   string     `json:"opportunity_id" doc:"Empty when it is about no deal of ours."`
 	Cloud           string     `json:"cloud" doc:"aws, azure, gcp or empty."`
 	Title           string     `json:"title" example:"Submit to AWS Partner Central"`
@@ -61,6 +61,7 @@ func approvalPtr(r *approval.Request) *Approval {
 type approvalsInput struct {
 	State         []string `query:"state,explode" nullable:"false" enum:"pending,approved,refused,withdrawn,superseded"`
 	RequestedBy   string   `query:"requested_by" doc:"Only what this person asked for."`
+	Subject       string   `query:"subject" doc:"Only what is about the record with this id: an opportunity, a registration or an invitation."`
 	OpportunityID string   `query:"opportunity_id"`
 	After         string   `query:"after" doc:"The cursor next of the page before."`
 	Limit         int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -145,7 +146,10 @@ func (s *server) listApprovals(ctx context.Context, in *approvalsInput) (*listed
 		q.States = append(q.States, approval.State(st))
 		v.Add("state", st)
 	}
-	for name, value := range map[string]string{"requested_by": in.RequestedBy, "opportunity_id": in.OpportunityID} {
+	if in.Subject != "" {
+		q.Subjects = []string{in.Subject}
+	}
+	for name, value := range map[string]string{"requested_by": in.RequestedBy, "subject": in.Subject, "opportunity_id": in.OpportunityID} {
 		if value != "" {
 			v.Set(name, value)
 		}

@@ -30,7 +30,7 @@ type Invitation struct {
 	ID                  string           `json:"id" example:"inv_01jn8m5q4se9tvd6dy1v9k2r5c"`
 	Cloud               string           `json:"cloud" enum:"aws,azure,gcp"`
 	Kind                string           `json:"kind" enum:"opportunity,lead"`
-	State               string           `json:"state" enum:"pending,accepting,rejecting,accepted,converting,linked,rejected,expired,gone,failed"`
+	State               string           `json:"state" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,dismissed,rejected,expired,gone,failed"`
 	StateLabel          string           `json:"state_label" example:"Waits for an answer"`
 	Reason              string           `json:"reason"`
 	RemoteID            string           `json:"remote_id" example:"engi-0000000000001" doc:"Its id in the portal."`
@@ -48,10 +48,13 @@ type Invitation struct {
 	AnsweredBy          string           `json:"answered_by" doc:"Who answered in Tandem; empty when it was in the portal."`
 	RemoteOpportunityID string           `json:"remote_opportunity_id" doc:"What it became in the portal."`
 	OpportunityID       string           `json:"opportunity_id" doc:"The opportunity that it is linked with."`
+	OpportunityCRMID    string           `json:"opportunity_crm_id" doc:"The Salesforce id of the opportunity that was made of it."`
 	RegistrationID      string           `json:"registration_id"`
 	Convertible         bool             `json:"convertible" doc:"It is an accepted lead that can be made an opportunity."`
 	Linkable            bool             `json:"linkable" doc:"It can be linked with an opportunity now."`
-	Error               string           `json:"error" doc:"What the portal refused last."`
+	Dismissible         bool             `json:"dismissible" doc:"It is an accepted lead that can be dismissed now."`
+	Creatable           bool             `json:"creatable" doc:"An opportunity of Salesforce can be made of it now."`
+	Error               string           `json:"error" doc:"What the portal, or Salesforce, refused last."`
 	ErrorCode           string           `json:"error_code"`
 	Attempts            int64            `json:"attempts"`
 	SentAt              *time.Time       `json:"sent_at"`
@@ -69,8 +72,8 @@ func invitationOf(i *invitation.Invitation) Invitation {
 		ID: i.ID, Cloud: string(i.Cloud), Kind: string(i.Kind), State: string(i.State), StateLabel: i.State.Label(), Reason: i.Reason,
 		RemoteID: i.RemoteID, RemoteStatus: i.RemoteStatus, Title: i.Name(), Message: i.Message, SenderName: i.SenderName, SenderAccount: i.SenderAccount,
 		EngagementID: i.EngagementID, CustomerName: i.CustomerName, CustomerCountry: i.CustomerCountry, Facts: factsOf(i.Facts.V), Hidden: factsOf(i.Hidden.V),
-		Rejection: i.Rejection, AnsweredBy: i.AnsweredBy, RemoteOpportunityID: i.RemoteOppID, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID,
-		Convertible: i.Convertible(), Linkable: i.Linkable(), Error: i.Error, ErrorCode: i.ErrorCode, Attempts: i.Attempts,
+		Rejection: i.Rejection, AnsweredBy: i.AnsweredBy, RemoteOpportunityID: i.RemoteOppID, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, OpportunityCRMID: i.OpportunityCRMID,
+		Convertible: i.Convertible(), Linkable: i.Linkable(), Creatable: i.Creatable(), Dismissible: i.Dismissible(), Error: i.Error, ErrorCode: i.ErrorCode, Attempts: i.Attempts,
 		SentAt: at(i.SentAt), ExpiresAt: at(i.ExpiresAt), ReadAt: at(i.ReadAt), AnsweredAt: at(i.AnsweredAt), DueAt: at(i.DueAt), StateAt: at(i.StateAt),
 		UpdatedAt: at(i.UpdatedAt), Version: i.Version,
 	}
@@ -97,8 +100,10 @@ type InvitationDetail struct {
 
 // InvitationAnswered is the answer to a wish about an invitation.
 type InvitationAnswered struct {
-	DryRun     bool       `json:"dry_run"`
-	Invitation Invitation `json:"invitation"`
+	DryRun     bool              `json:"dry_run"`
+	Invitation Invitation        `json:"invitation"`
+	Approval   *Approval         `json:"approval,omitempty" doc:"It needs a Director's approval and waits for it; the invitation is as it was."`
+	Values     map[string]string `json:"values,omitempty" doc:"What an opportunity is made of in Salesforce, by the names of the draft's fields."`
 }
 
 // InvitationWish is what every wish about an invitation can be sent with.
@@ -124,11 +129,11 @@ func (s *server) registerInvitations() {
 		s.getInvitation)
 	wish := func(id, name, summary, about string, action authz.Action) operation {
 		return operation{
-			id: id, method: http.MethodPost, path: "/invitations/{id}/" + name, tag: "Invitations", summary: summary, about: about + " A dry run answers 200 and changes nothing.",
+			id: id, method: http.MethodPost, path: "/invitations/{id}/" + name, tag: "Invitations", summary: summary, about: about + " What needs a Director's approval waits for it: approval says so. A dry run answers 200 and changes nothing.",
 			action: action, status: http.StatusAccepted, ifMatch: true, also: []int{http.StatusNotFound},
 		}
 	}
-	simple := func(o operation, do func(context.Context, invitation.Answer) (invitation.Invitation, error)) {
+	simple := func(o operation, do func(context.Context, invitation.Answer) (invitation.Result, error)) {
 		add(s, o, func(ctx context.Context, in *InvitationWish) (*answerOutput, error) {
 			return answered(ctx, in.ID, in.IfMatch, in.DryRun, do)
 		})
@@ -137,6 +142,7 @@ func (s *server) registerInvitations() {
 	simple(wish("accept-invitation", "accept", "Accept an invitation", "The wish and its token are stored, and Tandem carries it out: follow the invitation.", authz.ActionAccept), s.app.Invitations.Accept)
 	simple(wish("convert-invitation", "convert", "Make an accepted lead an opportunity in the portal", "Carried out by Tandem, once.", authz.ActionAccept), s.app.Invitations.Convert)
 	simple(wish("retry-invitation", "retry", "Try again what the portal refused", "After its cause was mended.", authz.ActionAccept), s.app.Invitations.Retry)
+	s.registerDismissal()
 	reject := wish("reject-invitation", "reject", "Reject an invitation for one of the portal's reasons", "The reasons stand in the invitation.", authz.ActionReject)
 	add(s, reject, func(ctx context.Context, in *struct {
 		InvitationWish
@@ -145,7 +151,7 @@ func (s *server) registerInvitations() {
 		}
 	},
 	) (*answerOutput, error) {
-		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
 			return s.app.Invitations.Reject(ctx, a, in.Body.Reason)
 		})
 	})
@@ -158,24 +164,60 @@ func (s *server) registerInvitations() {
 		}
 	},
 	) (*answerOutput, error) {
-		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Invitation, error) {
+		return answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
 			return s.app.Invitations.Link(ctx, a, in.Body.OpportunityID)
 		})
 	})
 	s.alsoAnswers(link.path, http.MethodPost, http.StatusAccepted, http.StatusOK, "Dry run: nothing was changed")
+	s.registerInvitationCreate(wish("create-opportunity", "create-opportunity", "Make an opportunity in Salesforce of an accepted invitation",
+		"It is made once, whatever happens to Salesforce's answer, linked with the invitation, and kept true from then on. An accepted lead is made an opportunity in the portal first.", authz.ActionAccept))
+}
+
+// registerDismissal adds what puts a lead aside and takes it up again. Neither
+// reaches a partner.
+func (s *server) registerDismissal() {
+	act := func(id, name, summary, about string) operation {
+		return operation{
+			id: id, method: http.MethodPost, path: "/invitations/{id}/" + name, tag: "Invitations", summary: summary, about: about + " The partner is told nothing. A dry run changes nothing.",
+			action: authz.ActionAccept, ifMatch: true, also: []int{http.StatusNotFound},
+		}
+	}
+	add(s, act("dismiss-invitation", "dismiss", "Dismiss an accepted lead, with a reason", "It leaves everybody's list, and can be taken back."), func(ctx context.Context, in *struct {
+		InvitationWish
+		Body struct {
+			Reason string `json:"reason" minLength:"1" maxLength:"500" example:"No budget this year"`
+		}
+	},
+	) (*answerOutput, error) {
+		return here(answered(ctx, in.ID, in.IfMatch, in.DryRun, func(ctx context.Context, a invitation.Answer) (invitation.Result, error) {
+			return s.app.Invitations.Dismiss(ctx, a, in.Body.Reason)
+		}))
+	})
+	add(s, act("restore-invitation", "restore", "Take the dismissal of a lead back", "It is an accepted lead again."), func(ctx context.Context, in *InvitationWish) (*answerOutput, error) {
+		return here(answered(ctx, in.ID, in.IfMatch, in.DryRun, s.app.Invitations.Restore))
+	})
+}
+
+// here answers what is done when the answer comes.
+func here(out *answerOutput, err error) (*answerOutput, error) {
+	if out != nil {
+		out.Status = http.StatusOK
+	}
+	return out, err
 }
 
 // answered carries one wish out, as the version that the caller saw allows.
-func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context.Context, invitation.Answer) (invitation.Invitation, error)) (*answerOutput, error) {
+func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context.Context, invitation.Answer) (invitation.Result, error)) (*answerOutput, error) {
 	version, _, err := versionOf(ifMatch)
 	if err != nil {
 		return nil, err
 	}
-	i, err := do(ctx, invitation.Answer{ID: id, Version: version, DryRun: dry})
+	res, err := do(ctx, invitation.Answer{ID: id, Version: version, DryRun: dry})
 	if err != nil {
 		return nil, err
 	}
-	out := &answerOutput{Status: http.StatusAccepted, Body: InvitationAnswered{DryRun: dry, Invitation: invitationOf(&i)}}
+	i := &res.Invitation
+	out := &answerOutput{Status: http.StatusAccepted, Body: InvitationAnswered{DryRun: dry, Invitation: invitationOf(i), Approval: approvalPtr(res.Waiting), Values: res.Values}}
 	if dry {
 		out.Status = http.StatusOK
 	}
@@ -184,7 +226,7 @@ func answered(ctx context.Context, id, ifMatch string, dry bool, do func(context
 }
 
 func (s *server) listInvitations(ctx context.Context, in *struct {
-	State []string `query:"state,explode" nullable:"false" enum:"pending,accepting,rejecting,accepted,converting,linked,rejected,expired,gone,failed"`
+	State []string `query:"state,explode" nullable:"false" enum:"pending,accepting,rejecting,accepted,converting,creating,linked,dismissed,rejected,expired,gone,failed"`
 	After string   `query:"after" doc:"The cursor next of the page before."`
 	Limit int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
 },

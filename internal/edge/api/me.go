@@ -23,7 +23,7 @@ type Me struct {
 // actions lists all actions of the policies.
 func actions() []authz.Action {
 	return []authz.Action{
-		authz.ActionRead, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint, authz.ActionRegister,
+		authz.ActionRead, authz.ActionReadOperations, authz.ActionSync, authz.ActionLog, authz.ActionMarkJoint, authz.ActionRegister,
 		authz.ActionUpdate, authz.ActionLaunch, authz.ActionClose, authz.ActionAccept, authz.ActionReject, authz.ActionApprove, authz.ActionAsk,
 		authz.ActionRetryJob, authz.ActionSaveView, authz.ActionChangeSettings, authz.ActionManagePeople, authz.ActionOwnToken, authz.ActionOwnPassword,
 	}

@@ -117,29 +117,6 @@ func jointOf(j *opportunity.Joint) Joint {
 	return Joint{Cloud: string(j.Cloud), Joint: j.Joint, Source: string(j.Source), Why: j.Why, DecidedBy: j.DecidedBy, DecidedAt: j.DecidedAt}
 }
 
-// Activity is one thing that happened on an opportunity.
-type Activity struct {
-	ID         string     `json:"id"`
-	Cloud      string     `json:"cloud" doc:"aws, azure, gcp or empty."`
-	Kind       string     `json:"kind" example:"approved"`
-	Subject    string     `json:"subject"`
-	Body       string     `json:"body"`
-	ActorKind  string     `json:"actor_kind" enum:"person,integration,system,portal"`
-	ActorName  string     `json:"actor_name"`
-	HappenedAt time.Time  `json:"happened_at"`
-	CRMState   string     `json:"crm_state" enum:"none,pending,logged,failed" doc:"Whether Salesforce has it as a Task."`
-	CRMTaskID  string     `json:"crm_task_id"`
-	CRMError   string     `json:"crm_error"`
-	LoggedAt   *time.Time `json:"logged_at"`
-}
-
-func activityOf(a *activity.Activity) Activity {
-	return Activity{
-		ID: a.ID, Cloud: string(a.Cloud), Kind: a.Kind, Subject: a.Subject, Body: a.Body, ActorKind: string(a.ActorKind), ActorName: a.ActorName,
-		HappenedAt: a.HappenedAt, CRMState: string(a.CRMState), CRMTaskID: a.CRMTaskID, CRMError: a.CRMError, LoggedAt: at(a.LoggedAt),
-	}
-}
-
 func (s *server) registerOpportunities() {
 	add(s, operation{
 		id: "list-opportunities", method: http.MethodGet, path: "/opportunities", tag: "Opportunities", summary: "List opportunities, filtered and sorted", action: authz.ActionRead,
@@ -165,17 +142,6 @@ func (s *server) registerOpportunities() {
 		about: "With its joint decisions, team, contacts, and for each cloud the registration, the check's findings and our values beside the partner's; and its timeline.",
 		also:  []int{http.StatusNotModified, http.StatusNotFound},
 	}, s.getOpportunity)
-	add(s, operation{id: "list-activities", method: http.MethodGet, path: "/opportunities/{id}/activities", tag: "Opportunities", summary: "List what happened on an opportunity, newest first", action: authz.ActionRead, also: []int{http.StatusNotFound}},
-		func(ctx context.Context, in *struct {
-			ID string `path:"id"`
-		},
-		) (*all[Activity], error) {
-			list, err := s.activities(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			return allOf(mapped(list, activityOf)), nil
-		})
 	add(s, operation{
 		id: "retry-activities", method: http.MethodPost, path: "/opportunities/{id}/activities/retry", tag: "Opportunities", summary: "Have Salesforce written again what it refused", action: authz.ActionRegister, also: []int{http.StatusNotFound},
 		about: "Answers with the activities that are (or, in a dry run, would be) written again.",

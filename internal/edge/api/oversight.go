@@ -92,8 +92,10 @@ type Refusal struct {
 	Kind           string    `json:"kind" enum:"registration,field,record,edit,activity"`
 	Title          string    `json:"title"`
 	OpportunityID  string    `json:"opportunity_id"`
+	AccountID      string    `json:"account_id,omitempty" doc:"Of an activity that belongs to no deal."`
+	ActivityID     string    `json:"activity_id,omitempty"`
 	RegistrationID string    `json:"registration_id,omitempty"`
-	Name           string    `json:"name"`
+	Name           string    `json:"name" doc:"Of the deal, or of the account."`
 	AccountName    string    `json:"account_name"`
 	OwnerName      string    `json:"owner_name"`
 	Cloud          string    `json:"cloud"`
@@ -106,7 +108,12 @@ type Refusal struct {
 }
 
 func refusalOf(x *attention.Item) Refusal {
+	act := ""
+	if x.Kind == attention.KindActivity {
+		act = x.Ref
+	}
 	return Refusal{
+		AccountID: x.AccountID, ActivityID: act,
 		ID: x.ID(), Kind: string(x.Kind), Title: x.Title, OpportunityID: x.OpportunityID, RegistrationID: x.RegistrationID, Name: x.Name, AccountName: x.AccountName,
 		OwnerName: x.OwnerName, Cloud: string(x.Cloud), RemoteID: x.RemoteID, Field: x.Path, Code: x.Code, Said: x.Text, Fix: x.Fix, Since: x.Since,
 	}

@@ -11,7 +11,7 @@ import (
 
 // TodayItem is one thing that needs a person.
 type TodayItem struct {
-	Kind           string     `json:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link"`
+	Kind           string     `json:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link,intro_outcome"`
 	Title          string     `json:"title"`
 	Reason         string     `json:"reason"`
 	OpportunityID  string     `json:"opportunity_id"`
@@ -24,6 +24,7 @@ type TodayItem struct {
 	Amount         *Money     `json:"amount"`
 	CloseOn        string     `json:"close_on" doc:"A day, or empty."`
 	Since          *time.Time `json:"since"`
+	IntroMeetingID string     `json:"intro_meeting_id" doc:"Of the kind intro_outcome."`
 	InvitationID   string     `json:"invitation_id" doc:"Of the kinds invitation and invitation_link."`
 	ExpiresAt      *time.Time `json:"expires_at" doc:"When an invitation that waits for an answer expires."`
 	Urgency        int        `json:"urgency" doc:"Higher is more urgent."`
@@ -32,8 +33,9 @@ type TodayItem struct {
 
 // Today is the day's work, the most urgent first.
 type Today struct {
-	Items  []TodayItem    `json:"items" nullable:"false" doc:"At most 100."`
+	Items  []TodayItem    `json:"items" nullable:"false" doc:"Of everything the five most urgent of each kind at least, and the most urgent until there are 30; of one kind at most 100."`
 	Counts map[string]int `json:"counts" doc:"How many there are of each kind."`
+	More   map[string]int `json:"more" doc:"How many of each kind are not among the items."`
 	Total  int            `json:"total"`
 }
 
@@ -64,21 +66,25 @@ func (s *server) registerWork() {
 	add(s, operation{id: "get-today", method: http.MethodGet, path: "/today", tag: "Work", summary: "Get what needs a person, the most urgent first", action: authz.ActionRead},
 		func(ctx context.Context, in *struct {
 			Owner string `query:"owner" doc:"Only deals of the owner with this Salesforce id."`
+			Kind  string `query:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link" doc:"Only this kind of work."`
 		},
 		) (*struct{ Body Today }, error) {
-			t, err := s.app.Workspace.Today(ctx, in.Owner)
+			t, err := s.app.Workspace.Today(ctx, workspace.TodayQuery{OwnerCRMID: in.Owner, Kind: workspace.ItemKind(in.Kind)})
 			if err != nil {
 				return nil, err
 			}
-			out := Today{Total: t.Total, Counts: map[string]int{}, Items: mapped(t.Items, func(i *workspace.Item) TodayItem {
+			out := Today{Total: t.Total, Counts: map[string]int{}, More: map[string]int{}, Items: mapped(t.Items, func(i *workspace.Item) TodayItem {
 				return TodayItem{
 					Kind: string(i.Kind), Title: i.Title, Reason: i.Reason, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, Name: i.Name,
 					AccountName: i.AccountName, OwnerName: i.OwnerName, Cloud: string(i.Cloud), State: string(i.State), Amount: moneyOf(i.Amount),
-					CloseOn: string(i.CloseOn), Since: at(i.Since), InvitationID: i.InvitationID, ExpiresAt: at(i.ExpiresAt), Urgency: i.Urgency, Approval: approvalPtr(i.Request),
+					CloseOn: string(i.CloseOn), Since: at(i.Since), IntroMeetingID: i.IntroID, InvitationID: i.InvitationID, ExpiresAt: at(i.ExpiresAt), Urgency: i.Urgency, Approval: approvalPtr(i.Request),
 				}
 			})}
 			for k, n := range t.Counts {
 				out.Counts[string(k)] = n
+			}
+			for k, n := range t.More() {
+				out.More[string(k)] = n
 			}
 			return &struct{ Body Today }{out}, nil
 		})

@@ -37,10 +37,12 @@ type world struct {
 	logged *logBook
 	aws    string // the sandbox of Partner Central
 
+	salesforce string // the sandbox of Salesforce
+
 	solution string // the default one at AWS
 	portal   string // the address of Partner Central's sandbox
 
-	director, abdm, reader user
+	director, abdm, associate, reader user
 }
 
 type user struct {
@@ -75,7 +77,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, fleet.Close()) }()
-	w := &world{logged: &logBook{}, aws: fleet.Services.AWS.URL}
+	w := &world{logged: &logBook{}, aws: fleet.Services.AWS.URL, salesforce: fleet.Services.Salesforce.URL}
 	sf, portal := fleet.Services.Salesforce, fleet.Services.AWS
 	w.portal = portal.URL
 	w.app, err = app.New(ctx, app.Config{
@@ -111,7 +113,7 @@ func (w *world) prepare(ctx context.Context) error {
 		dst   *user
 		name  string
 		level authz.Level
-	}{{&w.director, "Dora Director", authz.LevelDirector}, {&w.abdm, "Abe Manager", authz.LevelABDM}, {&w.reader, "Rita Reader", authz.LevelReader}} {
+	}{{&w.director, "Dora Director", authz.LevelDirector}, {&w.abdm, "Abe Manager", authz.LevelABDM}, {&w.associate, "Ann Associate", authz.LevelAssociate}, {&w.reader, "Rita Reader", authz.LevelReader}} {
 		mail := strings.ToLower(strings.Fields(x.name)[0]) + "@tandem.example"
 		p, _, err := w.app.Team.CreateUser(system, team.NewUser{Name: x.name, Email: mail, Level: x.level})
 		if err != nil {

@@ -37,14 +37,15 @@ const (
 type root struct {
 	Config kong.ConfigFlag `help:"YAML file with the same names as the flags." placeholder:"FILE" env:"TANDEM_CONFIG"`
 
-	Serve   serveCmd   `cmd:"" help:"Serve pages and API, and run jobs."`
-	Demo    demoCmd    `cmd:"" help:"Run the main job on the demo organisation, against local sandboxes."`
-	Sandbox sandboxCmd `cmd:"" help:"Serve the sandboxes of Salesforce and AWS Partner Central."`
-	Sync    syncCmd    `cmd:"" help:"Read Salesforce, register what is due, and write back, once."`
-	Doctor  doctorCmd  `cmd:"" help:"Check the configuration, the database and the outside systems."`
-	User    userCmd    `cmd:"" help:"Make and change the users of Tandem."`
-	Audit   auditCmd   `cmd:"" help:"Prove that the audit log is whole."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Serve pages and API, and run jobs."`
+	Demo       demoCmd       `cmd:"" help:"Run the main job on the demo organisation, against local sandboxes."`
+	Sandbox    sandboxCmd    `cmd:"" help:"Serve the sandboxes of Salesforce and AWS Partner Central."`
+	Sync       syncCmd       `cmd:"" help:"Read Salesforce, register what is due, and write back, once."`
+	Doctor     doctorCmd     `cmd:"" help:"Check the configuration, the database and the outside systems."`
+	User       userCmd       `cmd:"" help:"Make and change the users of Tandem."`
+	Audit      auditCmd      `cmd:"" help:"Prove that the audit log is whole."`
+	Salesforce salesforceCmd `cmd:"" help:"What a Salesforce organisation needs for Tandem."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // run is what every command gets.

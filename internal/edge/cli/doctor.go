@@ -170,6 +170,9 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 		}
 		out = append(out, Check{Name: name, Status: "error", Detail: f.Message, Mend: f.Mend})
 	}
+	if _, err := a.Sync.CRM.NewOpportunityFields(ctx); problem.Is(err, problem.KindConflict) {
+		out = append(out, Check{Name: "create in salesforce", Status: "warning", Detail: err.Error(), Mend: "Only making opportunities of invitations needs it; see docs/connect.md"})
+	}
 	return out
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 )
@@ -22,6 +23,8 @@ type companyPage struct {
 	Facts  []ui.Fact
 	Deals  ui.DataTable
 	Note   templ.Component
+
+	Timeline timelinePart
 }
 
 func (w *Web) accountPage(rw http.ResponseWriter, r *http.Request) {
@@ -68,6 +71,10 @@ func (w *Web) accountPage(rw http.ResponseWriter, r *http.Request) {
 		add("Employees", ui.Count(*a.Employees))
 	}
 	p.Facts = append(p.Facts, ui.Fact{Label: "Changed in Salesforce", Value: ui.Time{At: a.CRMModstamp, Style: ui.TimeAgo}})
+	if p.Timeline, err = w.timelineOf(r, activity.Query{AccountID: a.ID}, "/accounts/"+a.ID); err != nil {
+		w.fail(rw, r, err)
+		return
+	}
 	p.Deals = w.accountTable(rows)
 	p.Page = w.page(r, ui.Page{Title: a.Name, HideTitle: true, Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}}})
 	w.render(rw, r, http.StatusOK, companyView(p))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/workspace"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -80,15 +81,21 @@ func (w *Web) approvals(rw http.ResponseWriter, r *http.Request) {
 	}
 	d := approvalsData{table: ui.DataTable{
 		ID: "approvals", Caption: "Requests for approval", Empty: empty,
-		Columns: []ui.Column{{Key: "what", Label: "What", Fixed: true, Grow: true}, {Key: "deal", Label: "Deal"}, {Key: "amount", Label: "Amount", End: true}, {Key: "who", Label: "Asked by"}, {Key: "when", Label: "Asked"}, {Key: "state", Label: "State"}},
+		Columns: []ui.Column{{Key: "what", Label: "What", Fixed: true, Grow: true}, {Key: "deal", Label: "Deal", Wrap: true}, {Key: "amount", Label: "Amount", End: true}, {Key: "who", Label: "Asked by"}, {Key: "when", Label: "Asked"}},
 	}}
+	if box != boxWaiting { // there it is the same for all
+		d.table.Columns = append(d.table.Columns, ui.Column{Key: "state", Label: "State"})
+	}
 	for i := range rows {
 		x := &rows[i]
-		d.table.Rows = append(d.table.Rows, ui.Row{ID: x.ID, Href: requestPath(x.ID), Name: x.Title, Cells: []templ.Component{
+		row := ui.Row{ID: x.ID, Href: requestPath(x.ID), Name: x.Title, Cells: []templ.Component{
 			ui.Two(x.Title, strings.Join(x.Details.V, " · ")), dealCell(x), amountOf(x.Amount(), true), ui.PersonName(x.RequestedByName),
 			ui.Time{At: x.RequestedAt, Style: ui.TimeAgo},
-			requestBadge(x),
-		}})
+		}}
+		if box != boxWaiting {
+			row.Cells = append(row.Cells, requestBadge(x))
+		}
+		d.table.Rows = append(d.table.Rows, row)
 	}
 	if next != "" {
 		d.next = approvalsPath + "?" + url.Values{"box": {box}, "after": {next}}.Encode()
@@ -104,12 +111,20 @@ func (w *Web) approvals(rw http.ResponseWriter, r *http.Request) {
 	w.render(rw, r, http.StatusOK, approvalsPage(d))
 }
 
-// dealCell names the deal of a request, with its account.
+// dealCell names the deal of a request, or the invitation that it is about.
 func dealCell(x *approval.Request) templ.Component {
-	if x.OpportunityID == "" {
-		return ui.Two(x.DealName, x.AccountName)
+	switch {
+	case x.OpportunityID != "":
+		return ui.Link(dealPath(x.OpportunityID, string(x.Cloud)), x.DealName)
+	case aboutInvitation(x):
+		return ui.Link(invitationPath(x.Subject), x.DealName)
 	}
-	return ui.Link(dealPath(x.OpportunityID, string(x.Cloud)), x.DealName)
+	return ui.Two(x.DealName, x.AccountName)
+}
+
+// aboutInvitation reports whether the subject of a request is an invitation.
+func aboutInvitation(x *approval.Request) bool {
+	return x.Action == authz.ActionAccept || x.Action == authz.ActionReject
 }
 
 func requestBadge(x *approval.Request) ui.Badge {
@@ -132,9 +147,11 @@ type approvalData struct {
 	page    ui.Page
 	request approval.Request
 	head    ui.RecordHeader
-	decides bool   // the person can decide on it
-	own     bool   // it is their own
-	why     string // why they cannot decide
+	decides bool                   // the person can decide on it
+	own     bool                   // it is their own
+	why     string                 // why they cannot decide
+	offer   *invitation.Invitation // what a partner offers; nil when it is about a deal of ours
+	facts   []ui.Fact              // what is known of that
 	note    string
 	fields  []problem.Field
 	stale   bool
@@ -159,16 +176,40 @@ func (w *Web) showRequest(rw http.ResponseWriter, r *http.Request, status int, d
 	d.decides, d.why = v.Ruling == authz.RulingAllow && x.State == approval.StatePending, strings.Join(v.Because, "; ")
 	d.head = ui.RecordHeader{Title: x.Title, Kind: "Request for approval", State: requestBadge(&x), Facts: []ui.Fact{
 		{Label: "Deal", Value: dealCell(&x)},
-		{Label: "Account", Value: ui.Text(x.AccountName)},
+		{Label: "Account", Value: textOr(x.AccountName)},
 		{Label: "Amount", Value: amountOf(x.Amount(), false)},
-		{Label: "Asked by", Value: ui.PersonName(x.RequestedByName)},
-		{Label: "Asked", Value: ui.Time{At: x.RequestedAt, Style: ui.TimeAgo}},
 	}}
+	if aboutInvitation(&x) {
+		if err := w.requestOffer(r, &d); err != nil {
+			w.fail(rw, r, err)
+			return
+		}
+	}
+	d.head.Facts = append(d.head.Facts, ui.Fact{Label: "Asked by", Value: ui.PersonName(x.RequestedByName)}, ui.Fact{Label: "Asked", Value: ui.Time{At: x.RequestedAt, Style: ui.TimeAgo}})
 	if x.DecidedByName != "" {
 		d.head.Facts = append(d.head.Facts, ui.Fact{Label: "Decided by", Value: ui.PersonName(x.DecidedByName)}, ui.Fact{Label: "Decided", Value: ui.Time{At: x.DecidedAt, Style: ui.TimeAgo}})
 	}
 	d.page = w.page(r, ui.Page{Title: x.Title, Nav: ui.AreaApprovals, HideTitle: true, Crumbs: []ui.Crumb{{Label: "Approvals", Href: approvalsPath}}})
 	w.render(rw, r, status, approvalPage(d))
+}
+
+// requestOffer shows the invitation that a request is about, which has no amount.
+func (w *Web) requestOffer(r *http.Request, d *approvalData) error {
+	i, err := w.app.Invitations.Get(r.Context(), d.request.Subject)
+	if err != nil {
+		return err
+	}
+	d.offer, d.facts = &i, offerFacts(&i)
+	offer := ui.Fact{Label: i.Kind.Label(), Value: ui.Link(invitationPath(i.ID), i.Name())}
+	if d.request.OpportunityID != "" {
+		d.head.Facts = append(d.head.Facts, offer)
+	} else {
+		d.head.Facts = []ui.Fact{offer, {Label: "Customer", Value: textOr(joined(", ", i.CustomerName, i.CustomerCountry))}}
+	}
+	if d.request.State == approval.StatePending && i.State == invitation.StatePending {
+		d.head.Facts = append(d.head.Facts, ui.Fact{Label: "Expires", Value: ui.Time{At: i.ExpiresAt}})
+	}
+	return nil
 }
 
 // decision reads what the forms of a request have in common.
@@ -253,6 +294,7 @@ func requestItem(out *ui.WorkItem, i *workspace.Item, here string, now time.Time
 		out.Href = at
 		out.Title = x.DealName
 	}
+	out.Due = i.ExpiresAt
 	out.Why = i.Title
 	if i.Reason != "" {
 		out.Why += ". " + strings.TrimSuffix(i.Reason, ".")

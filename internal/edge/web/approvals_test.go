@@ -18,7 +18,7 @@ import (
 func (h *house) blockedDeal(t *testing.T) workspace.Item {
 	t.Helper()
 	h.check(t)
-	today, err := h.app.Workspace.Today(h.ctx, "")
+	today, err := h.app.Workspace.Today(h.ctx, workspace.TodayQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/a-h/templ"
@@ -70,21 +71,6 @@ func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
 	}
 	base := copied(v, "after")
 	bar := ui.FilterBar{ID: "f", Action: attentionPath, Keep: keptParams(base)}
-	many := func(name, label string, options []ui.Option) {
-		f := ui.Filter{Name: name, Label: label, Kind: ui.FilterMany, RemoveHref: address(attentionPath, copied(base, name))}
-		for _, s := range base[name] {
-			if !slices.ContainsFunc(options, func(x ui.Option) bool { return x.Value == s }) {
-				options = append(options, ui.Option{Value: s, Label: s})
-			}
-		}
-		for _, x := range options {
-			if x.Selected = slices.Contains(base[name], x.Value); x.Selected {
-				f.On, f.Shown, bar.ClearHref = true, joined(", ", f.Shown, x.Label), attentionPath
-			}
-			f.Options = append(f.Options, x)
-		}
-		bar.Filters = append(bar.Filters, f)
-	}
 	var kinds, codes, owners []ui.Option
 	for _, k := range attention.Kinds() {
 		kinds = append(kinds, ui.Option{Value: string(k), Label: k.Label()})
@@ -105,46 +91,79 @@ func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
 	for _, x := range choices.Owners {
 		owners = append(owners, ui.Option{Value: x.Value, Label: x.Label})
 	}
-	many("cloud", "Cloud", cloudOptions())
-	many("kind", "Kind", kinds)
-	many("code", "Code", codes)
-	many("owner", "Owner", owners)
-	p := attentionPage{Filters: bar, Table: attentionTable(page.Rows)}
-	p.Table.Bulk = []ui.Button{{Label: "Send again", Icon: ui.IconRefresh, FormAction: attentionPath + "/again", Blocked: whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")}}
-	p.Table.Pager = &ui.Pager{To: len(page.Rows), Total: -1}
-	if q.After != "" {
-		p.Table.Pager.FirstHref = address(attentionPath, base)
-	}
-	if page.Next != "" {
-		next := copied(base)
-		next.Set("after", page.Next)
-		p.Table.Pager.NextHref = address(attentionPath, next)
+	filterMany(&bar, base, "cloud", "Cloud", cloudOptions())
+	filterMany(&bar, base, "kind", "Kind", kinds)
+	filterMany(&bar, base, "code", "Code", codes)
+	filterMany(&bar, base, "owner", "Owner", owners)
+	blocked := whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")
+	p := attentionPage{Filters: bar, Table: attentionTable(page.Rows, blocked)}
+	p.Table.Bulk = []ui.Button{{Label: "Send again", Icon: ui.IconRefresh, FormAction: attentionPath + "/again", Blocked: blocked}}
+	if q.After != "" || page.Next != "" {
+		p.Table.Pager = &ui.Pager{To: len(page.Rows), Total: -1}
+		if q.After != "" {
+			p.Table.Pager.FirstHref = address(attentionPath, base)
+		}
+		if page.Next != "" {
+			next := copied(base)
+			next.Set("after", page.Next)
+			p.Table.Pager.NextHref = address(attentionPath, next)
+		}
 	}
 	p.Page = w.page(r, ui.Page{Title: "Needs attention", Nav: ui.AreaAttention, Lead: ui.Text("What a portal or Salesforce refused for good, what mends it, and the way to send it again. As of " + page.At.UTC().Format("2006-01-02 15:04") + " UTC.")})
 	w.render(rw, r, http.StatusOK, attentionHTML(p))
 }
 
+// filterMany adds a filter of several values to a bar. A chosen value that is none of
+// the options is one all the same, so that it can be taken out.
+func filterMany(bar *ui.FilterBar, base url.Values, name, label string, options []ui.Option) {
+	f := ui.Filter{Name: name, Label: label, Kind: ui.FilterMany, RemoveHref: address(bar.Action, copied(base, name))}
+	for _, s := range base[name] {
+		if !slices.ContainsFunc(options, func(x ui.Option) bool { return x.Value == s }) {
+			options = append(options, ui.Option{Value: s, Label: s})
+		}
+	}
+	for _, x := range options {
+		if x.Selected = slices.Contains(base[name], x.Value); x.Selected {
+			f.On, f.Shown, bar.ClearHref = true, joined(", ", f.Shown, x.Label), bar.Action
+		}
+		f.Options = append(f.Options, x)
+	}
+	bar.Filters = append(bar.Filters, f)
+}
+
 func codeLabel(code string) string {
-	if code == attention.CodeCheck {
+	switch code {
+	case attention.CodeCheck:
 		return "Our own check"
+	case attention.CodeBothSides:
+		return "Changed on both sides"
 	}
 	return code
 }
 
-func attentionTable(rows []attention.Item) ui.DataTable {
+// attentionTable lists refusals; blocked says why the person cannot send them again.
+func attentionTable(rows []attention.Item, blocked string) ui.DataTable {
 	t := ui.DataTable{
 		ID: "refusals", Caption: "Refusals", NoChooser: true,
-		Columns: []ui.Column{{Key: "name", Label: "Opportunity", Fixed: true}, {Key: "what", Label: "What"}, {Key: "fix", Label: "What to do", Grow: true}, {Key: "age", Label: "Since"}, {Key: "owner", Label: "Owner"}, {Key: "again", Label: "", End: true}},
+		Columns: []ui.Column{{Key: "name", Label: "Opportunity", Fixed: true}, {Key: "what", Label: "What", Wrap: true}, {Key: "fix", Label: "What to do", Grow: true, Wrap: true}, {Key: "age", Label: "Since, owner"}, {Key: "again", Label: "", End: true}},
 		Empty:   ui.EmptyState{Icon: ui.IconCheckCircle, Title: "Nothing needs attention", Text: "What a portal or Salesforce refuses for good is listed here, with its reason, until it was sent again."},
 	}
 	for i := range rows {
 		x := &rows[i]
 		t.Rows = append(t.Rows, ui.Row{
-			ID: x.ID(), Name: x.Name + ", " + x.Title, Href: listPath + "/" + x.OpportunityID, Tone: ui.ToneDanger,
-			Cells: []templ.Component{ui.Two(x.Name, x.AccountName), attentionWhat(x), attentionFix(x), ui.Time{At: x.Since, Style: ui.TimeAgo}, ui.PersonName(x.OwnerName), attentionOne(x)},
+			ID: x.ID(), Name: x.Name + ", " + x.Title, Href: attentionHref(x), Tone: ui.ToneDanger,
+			Cells: []templ.Component{ui.Two(x.Name, x.AccountName), attentionWhat(x), attentionFix(x), attentionSince(x), attentionOne(x, blocked)},
 		})
 	}
 	return t
+}
+
+// attentionHref leads to where a refusal is mended.
+func attentionHref(x *attention.Item) string {
+	if x.Kind == attention.KindActivity {
+		return activityPath(x.Ref, "")
+	}
+	return dealPath(x.OpportunityID, "")
 }
 
 // said names who spoke.
@@ -152,6 +171,8 @@ func said(x *attention.Item) string {
 	switch {
 	case x.ByCheck:
 		return "What our check found"
+	case x.Code == attention.CodeBothSides:
+		return "What changed"
 	case x.Kind == attention.KindRegistration, x.Kind == attention.KindField:
 		return "What " + x.Cloud.Portal() + " said"
 	}
@@ -182,8 +203,8 @@ func (w *Web) attentionAgain(rw http.ResponseWriter, r *http.Request) {
 			done++
 		}
 		row := ui.Row{ID: fmt.Sprint("r", i), Name: fallback(x.Item.Name, "Not there any more"), Cells: []templ.Component{ui.Two(fallback(x.Item.Name, "Not there any more"), x.Item.AccountName), textOr(x.Item.Title), outcome, textOr(why)}}
-		if x.Item.OpportunityID != "" {
-			row.Href = listPath + "/" + x.Item.OpportunityID
+		if x.Item.Ref != "" {
+			row.Href = attentionHref(&x.Item)
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -32,6 +32,9 @@ type valueInput struct {
 	Info    registration.FieldInfo
 	Entered []string
 	Fault   string
+	Faults  map[string]string // of rows: by row and column
+	Added   int               // the number of a row that was just added, 0 for none
+	Action  string            // where the form goes
 }
 
 // kind is the HTML type of a one-line input.
@@ -78,6 +81,7 @@ type conflictPart struct {
 	Field          registration.Field
 	Sides          []side
 	Input          valueInput
+	Open           bool      // the form for another value
 	Notice         ui.Notice // what became of an attempt to settle it
 	Back           string
 	Blocked        string // why this person cannot settle it
@@ -103,8 +107,9 @@ type refusedSettle struct {
 	RegistrationID string
 	Path           string
 	Entered        []string
-	Fault          string // what is wrong with what was entered
-	Message        string // why nothing was done
+	Added          int             // the number of a row that was just added
+	Fields         []problem.Field // what is wrong with what was entered
+	Message        string          // why nothing was done; "" when a row was added or removed only
 }
 
 func conflictID(f *registration.Field) string { return f.RegistrationID + "-" + f.Path }
@@ -114,7 +119,7 @@ func (w *Web) conflictOf(r *http.Request, c cloud.Cloud, info registration.Field
 	p := conflictPart{
 		ID: conflictID(&f), RegistrationID: f.RegistrationID, Path: f.Path, Label: fallback(f.Label, f.Path), Portal: c.Portal(), Reason: f.Reason, Field: f,
 		Back: back, Blocked: whyBlocked(r, authz.ActionUpdate, whyNotUpdate),
-		Input: valueInput{ID: conflictID(&f) + "-value", Info: info, Entered: info.Entered(fallback(f.Ours, f.Theirs))},
+		Input: valueInput{ID: conflictID(&f) + "-value", Info: info, Entered: info.Entered(fallback(f.Ours, f.Theirs)), Action: conflictsPath},
 	}
 	base, ours, theirs := info.Text(f.Base), info.Text(f.Ours), info.Text(f.Theirs)
 	theirBase := info.Text(f.BaseTheirs)
@@ -124,9 +129,12 @@ func (w *Web) conflictOf(r *http.Request, c cloud.Cloud, info registration.Field
 		p.Sides[1] = side{"Left different, as", []run{{text: "ours: " + fallback(base, "nothing") + "\ntheirs: " + fallback(theirBase, "nothing")}}}
 	}
 	if refused != nil && refused.RegistrationID == f.RegistrationID && refused.Path == f.Path {
-		p.Notice = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was done", Text: refused.Message}
+		if refused.Message != "" {
+			p.Notice = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was done", Text: refused.Message}
+		}
 		if refused.Entered != nil {
-			p.Input.Entered, p.Input.Fault = refused.Entered, refused.Fault
+			p.Open, p.Input.Entered, p.Input.Added = true, refused.Entered, refused.Added
+			p.Input.faults(refused.Fields)
 		}
 	}
 	return p
@@ -176,7 +184,7 @@ func (w *Web) showConflicts(rw http.ResponseWriter, r *http.Request, status int,
 		seen = seen || part.Notice.Title != ""
 		d.groups[i].Conflicts = append(d.groups[i].Conflicts, part)
 	}
-	if refused != nil {
+	if refused != nil && refused.Message != "" {
 		d.notice = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was done", Text: refused.Message}
 		if seen {
 			d.notice.Actions = []ui.Button{{Label: "Show the values as they are now", Small: true, Href: "#" + refused.RegistrationID + "-" + refused.Path}}
@@ -218,7 +226,13 @@ func (w *Web) settleConflict(rw http.ResponseWriter, r *http.Request) {
 	}
 	info, value := infoOf(infos, x.Path), ""
 	if choice == registration.ChoiceEdit {
-		x.Entered = append([]string{}, r.PostForm["value"]...)
+		var added int
+		var asked bool
+		if x.Entered, added, asked = enteredValue(r, info); asked {
+			x.Added = added + 1
+			w.showConflicts(rw, r, http.StatusOK, &x)
+			return
+		}
 		value, err = info.Value(x.Entered, fallback(ours, theirs))
 	}
 	var res approval.Result
@@ -234,8 +248,9 @@ func (w *Web) settleConflict(rw http.ResponseWriter, r *http.Request) {
 	case kind == problem.KindInvalid && choice == registration.ChoiceEdit:
 		p := asProblem(err)
 		x.Message = "The value that you entered cannot be used: mend it and send it again."
-		x.Fault = fallback(faultOf(p.Fields, "value"), faultOf(p.Fields, x.Path))
-		x.Fault = fallback(x.Fault, p.Message)
+		if x.Fields = p.Fields; len(x.Fields) == 0 {
+			x.Fields = []problem.Field{{Field: "value", Message: p.Message}}
+		}
 		w.showConflicts(rw, r, http.StatusUnprocessableEntity, &x)
 	case kind == problem.KindPrecondition || kind == problem.KindConflict:
 		x.Message = asProblem(err).Message

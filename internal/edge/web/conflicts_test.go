@@ -220,3 +220,91 @@ func ownersAreSet(t *testing.T, w *dealWorld) {
 	}
 	has(t, body, "Somebody changed who wins", "changed by Dora Director")
 }
+
+func contactsAreEdited(t *testing.T, w *dealWorld) {
+	deal := w.inState(t, registration.StateApproved)
+	const path = "Customer.Contacts"
+	form := "/opportunities/" + deal.ID + "/field"
+	body := w.page(t, w.director, form+"?"+url.Values{"cloud": {"aws"}, "path": {path}}.Encode())
+	has(t, body, "First name", "Last name", "Business title", "E-mail", "Phone", "Add a contact", `type="tel"`, `type="email"`, `maxlength="80"`)
+	lacks(t, body, "JSON", "<textarea")
+	columns := []string{"FirstName", "LastName", "BusinessTitle", "Email", "Phone"}
+	values := url.Values{"cloud": {"aws"}, "path": {path}, "seen": {html.UnescapeString(hiddenOf(body, form, "seen", "aws"))}}
+	row := func(texts ...string) {
+		for i, c := range columns {
+			values.Add("value."+c, texts[i])
+		}
+	}
+	clearRows := func() {
+		for _, c := range columns {
+			values.Del("value." + c)
+		}
+	}
+	before, _ := w.registrationOf(t, deal.ID)
+	send := func(act string, status int) string {
+		t.Helper()
+		values.Set("row", act)
+		got, body, _ := w.post(t, w.director, form, values)
+		if got != status {
+			t.Fatalf("%q: %d", act, got)
+		}
+		return body
+	}
+	count := func(body string, n int) {
+		t.Helper()
+		if got := strings.Count(body, `name="value.Email"`); got != n {
+			t.Errorf("%d rows, want %d", got, n)
+		}
+	}
+	row("Ada", `Love"lace`, "CTO", "ada@example.com", "+4930123456")
+	body = send("add", http.StatusOK)
+	count(body, 2)
+	has(t, body, "Contact 2", `value="Love&#34;lace"`, "autofocus", "Remove contact 1", form+"#f-value")
+	row("Grace", "Hopper", "", "grace@example.com", "")
+	body = send("remove-0", http.StatusOK)
+	count(body, 1)
+	has(t, body, `value="Hopper"`)
+	lacks(t, body, "Love")
+	if now, _ := w.registrationOf(t, deal.ID); now.Version != before.Version {
+		t.Error("adding a row changed something")
+	}
+
+	clearRows()
+	row("Ada", "Lovelace", "CTO", "Ada at example", "030 123")
+	row("", " ", "", "", "")
+	row("Grace", "Hopper", strings.Repeat("x", 81), "grace@example.com", "")
+	body = send("", http.StatusUnprocessableEntity)
+	count(body, 2)
+	has(t, body, "Nothing was changed", `id="f-value-0.Email-error"`, `id="f-value-0.Phone-error"`, `id="f-value-1.BusinessTitle-error"`, "is no e-mail address as AWS takes it", "is no phone number in international form", "AWS takes at most 80", `value="Ada at example"`)
+	if got := strings.Count(body, `aria-invalid="true"`); got != 3 {
+		t.Errorf("%d inputs are marked", got)
+	}
+
+	clearRows()
+	row("Ada", "Lovelace", "CTO", "ada@example.com", "+4930123456")
+	row("", "", "", "", "")
+	row("Grace", "Hopper", "", "grace@example.com", "")
+	send("", http.StatusSeeOther)
+	reg := w.advance(t, deal.ID)
+	var record struct {
+		Customer struct{ Contacts []map[string]any }
+	}
+	if err := json.Unmarshal([]byte(reg.RemoteRecord), &record); err != nil {
+		t.Fatal(err)
+	}
+	if c := record.Customer.Contacts; len(c) != 2 || c[0]["Phone"] != "+4930123456" || c[1]["LastName"] != "Hopper" || c[1]["Phone"] != nil {
+		t.Errorf("AWS holds %v", c)
+	}
+	has(t, w.page(t, w.director, "/opportunities/"+deal.ID), "Ada Lovelace", "Grace Hopper")
+	// What an Associate changes is asked for in words, not in JSON.
+	associate := w.signIn(authz.With(t.Context(), authz.System), t, "Ann Associate", authz.LevelAssociate)
+	body = w.page(t, associate, form+"?"+url.Values{"cloud": {"aws"}, "path": {path}}.Encode())
+	values.Set("seen", html.UnescapeString(hiddenOf(body, form, "seen", "aws")))
+	values.Set("row", "")
+	clearRows()
+	row("Ada", "Lovelace", "CTO", "ada@example.com", "")
+	if status, _, _ := w.post(t, associate, form, values); status != http.StatusSeeOther {
+		t.Fatal(status)
+	}
+	has(t, w.page(t, w.director, "/approvals"), "Contacts: Ada Lovelace &lt;ada@example.com&gt;, Grace Hopper &lt;grace@example.com&gt; → Ada Lovelace &lt;ada@example.com&gt;")
+}

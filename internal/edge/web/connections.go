@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/connect/salesforce/pack"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -18,6 +20,7 @@ func (w *Web) routesConnections() {
 	w.get("/connections", w.connections)
 	w.get("/connections/progress", w.connectionsProgress)
 	w.get("/connections/{id}", w.connection)
+	w.get(packagePath, w.connectionPackage)
 	w.post("/connections/sync", w.connectionsSync)
 	w.post("/connections/check", w.connectionsCheck)
 }
@@ -221,6 +224,23 @@ func (w *Web) connectionsCheck(rw http.ResponseWriter, r *http.Request) {
 		message = "The portals are being asked already"
 	}
 	w.done(rw, r, back(r, "/connections"), message, "")
+}
+
+// packagePath is where the metadata for a Salesforce organisation is.
+const packagePath = "/connections/salesforce/package.zip"
+
+func (w *Web) connectionPackage(rw http.ResponseWriter, r *http.Request) {
+	var b bytes.Buffer
+	if err := pack.Zip(&b); err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	h := rw.Header()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Content-Disposition", `attachment; filename="tandem-salesforce.zip"`)
+	if _, err := rw.Write(b.Bytes()); err != nil {
+		w.app.Log.DebugContext(r.Context(), "the package was not sent whole", "error", err)
+	}
 }
 
 // connectionsProgress tells a page that waits for a read of Salesforce how it

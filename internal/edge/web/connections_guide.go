@@ -79,6 +79,8 @@ var guides = map[string]guide{
 			{"Who sells, and who buys", []string{"OpportunityTeamMember", "OpportunityContactRole"}, false},
 			{"One record for each opportunity and cloud, found again by its key", []string{"CoSell_Registration__c"}, true},
 			{"Each co-sell event as a completed task on the opportunity, exactly once", []string{"Task"}, true},
+			{"Meetings, calls and what else people record or made there, with those who take part", []string{"Event", "Task", "EventRelation"}, true},
+			{"Attendees by their e-mail addresses, to link them", []string{"Contact", "Lead"}, false},
 		},
 		metadata: salesforceMetadata(),
 		mend: []string{
@@ -108,6 +110,7 @@ var guides = map[string]guide{
 			{"aws-webhook-key", "Key that an EventBridge API destination sends to /hooks/aws", true},
 			{"aws-writes-per-second", "Write quota of the account", false},
 			{"aws-reads-per-second", "Read quota of the account", false},
+			{"aws-lock-partner-id", "Whether our own id counts as locked once approved: AWS's publications disagree", false},
 		},
 		deeds: []guideDeed{
 			{"The record of each registration, what AWS says of it, and its sellers", []string{"GetOpportunity", "GetAwsOpportunitySummary"}, false},

@@ -1,14 +1,18 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/a-h/templ"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
+	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
 
 const invitationsPath = "/invitations"
@@ -19,10 +23,15 @@ func (w *Web) routesInvitations() {
 	w.get(invitationsPath, w.invitations)
 	w.get(invitationsPath+"/{id}", w.invitationPage)
 	w.post(invitationsPath+"/{id}/accept", w.invitationAccept)
+	w.routesInvitationsBulk()
 	w.post(invitationsPath+"/{id}/reject", w.invitationReject)
 	w.post(invitationsPath+"/{id}/convert", w.invitationConvert)
 	w.post(invitationsPath+"/{id}/retry", w.invitationRetry)
 	w.post(invitationsPath+"/{id}/link", w.invitationLink)
+	w.post(invitationsPath+"/{id}/dismiss", w.invitationDismiss)
+	w.post(invitationsPath+"/{id}/restore", w.invitationRestore)
+	w.get(invitationsPath+"/{id}/create", w.invitationCreate)
+	w.post(invitationsPath+"/{id}/create", w.invitationCreateNow)
 }
 
 // invitationTabs are the groups that people think in.
@@ -32,8 +41,9 @@ var invitationTabs = []struct {
 }{
 	{"", "All", nil},
 	{"answer", "To answer", []invitation.State{invitation.StatePending, invitation.StateAccepting, invitation.StateRejecting, invitation.StateFailed}},
-	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting}},
+	{"accepted", "Accepted", []invitation.State{invitation.StateAccepted, invitation.StateConverting, invitation.StateCreating}},
 	{"linked", "Linked", []invitation.State{invitation.StateLinked}},
+	{"dismissed", "Dismissed", []invitation.State{invitation.StateDismissed}},
 	{"rejected", "Rejected", []invitation.State{invitation.StateRejected}},
 	{"over", "Expired", []invitation.State{invitation.StateExpired, invitation.StateGone}},
 }
@@ -81,7 +91,7 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	}
 	d := invitationsData{table: ui.DataTable{
 		ID: "invitations", Caption: "Invitations",
-		Columns: []ui.Column{{Key: "offer", Label: "Offer", Fixed: true, Grow: true}, {Key: "customer", Label: "Customer"}, {Key: "kind", Label: "Kind"}, {Key: "from", Label: "From"}, {Key: "state", Label: "State"}, {Key: "until", Label: "Expires"}},
+		Columns: []ui.Column{{Key: "offer", Label: "Offer", Fixed: true, Grow: true}, {Key: "customer", Label: "Customer", Wrap: true}, {Key: "kind", Label: "Kind"}, {Key: "state", Label: "State"}},
 		Empty:   ui.EmptyState{Icon: ui.IconInbox, Title: "No invitations", Text: "Deals and leads that AWS or another partner offers you in the portal stand here, with the time that is left to answer. Tandem looks every few minutes, and at once when the portal sends an event."},
 	}}
 	if show != "" {
@@ -90,8 +100,31 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	if len(w.app.Invitations.Clouds()) == 0 {
 		d.absent = ui.Notice{Tone: ui.ToneInfo, Title: "No portal is connected", Text: "Tandem sees what partners offer as soon as a portal is connected.", Actions: []ui.Button{{Label: "Go to Connections", Small: true, Href: "/connections"}}}
 	}
+	asked, err := w.askedAbout(ctx, list.Rows)
+	if err != nil {
+		w.fail(rw, r, err)
+		return
+	}
+	if slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.State == invitation.StatePending }) {
+		d.table.Bulk = []ui.Button{{Label: "Accept…", Icon: ui.IconCheck, FormAction: invitationsBulkPath, Blocked: whyBlocked(r, authz.ActionAccept, whyNotAnswer)}}
+	}
+	expires := slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.Answerable() })
+	if expires {
+		d.table.Columns = append(d.table.Columns, ui.Column{Key: "until", Label: "Expires"})
+	}
+	dismisses := may(r, authz.ActionAccept) && slices.ContainsFunc(list.Rows, func(i invitation.Invitation) bool { return i.Dismissible() })
+	if dismisses {
+		d.table.Columns = append(d.table.Columns, ui.Column{Key: "act", Label: "Act"})
+	}
 	for i := range list.Rows {
-		d.table.Rows = append(d.table.Rows, invitationRow(&list.Rows[i]))
+		row := invitationRow(&list.Rows[i], asked[list.Rows[i].ID])
+		if expires {
+			row.Cells = append(row.Cells, expiresCell(&list.Rows[i]))
+		}
+		if dismisses {
+			row.Cells = append(row.Cells, dismissCell(&list.Rows[i]))
+		}
+		d.table.Rows = append(d.table.Rows, row)
 	}
 	if after != "" || list.Next != "" {
 		d.table.Pager = &ui.Pager{To: len(list.Rows), Total: -1}
@@ -109,6 +142,23 @@ func (w *Web) invitations(rw http.ResponseWriter, r *http.Request) {
 	w.render(rw, r, http.StatusOK, invitationsPage(d))
 }
 
+// askedAbout says about which invitations a Director is asked.
+func (w *Web) askedAbout(ctx context.Context, rows []invitation.Invitation) (map[string]bool, error) {
+	out := map[string]bool{}
+	if len(rows) == 0 {
+		return out, nil
+	}
+	q := approval.Query{States: []approval.State{approval.StatePending}, Limit: 200}
+	for i := range rows {
+		q.Subjects = append(q.Subjects, rows[i].ID)
+	}
+	list, _, err := w.app.Approvals.List(ctx, q)
+	for i := range list {
+		out[list[i].Subject] = true
+	}
+	return out, err
+}
+
 func containsState(list []invitation.State, s invitation.State) bool {
 	for _, x := range list {
 		if x == s {
@@ -118,17 +168,30 @@ func containsState(list []invitation.State, s invitation.State) bool {
 	return false
 }
 
-func invitationRow(i *invitation.Invitation) ui.Row {
+// invitationRow shows one line; asked says that a Director is asked about it.
+func invitationRow(i *invitation.Invitation, asked bool) ui.Row {
 	row := ui.Row{ID: i.ID, Href: invitationPath(i.ID), Name: i.Name()}
-	until := ui.None()
-	if i.State == invitation.StatePending || i.State == invitation.StateFailed && i.FailedFrom != invitation.StateConverting {
-		until = ui.Time{At: i.ExpiresAt, Style: ui.TimeAgo}
-	}
 	row.Cells = []templ.Component{
-		ui.Text(i.Name()), textOr(joined(", ", i.CustomerName, i.CustomerCountry)), ui.Text(i.Kind.Label()), ui.Text(joined(" · ", ui.CloudName(string(i.Cloud)), senderBeside(i))),
-		invitationBadge(i.State), until,
+		ui.Text(i.Name()), textOr(joined(", ", i.CustomerName, i.CustomerCountry)),
+		ui.Text(i.Kind.Label() + " from " + joined(" · ", ui.CloudName(string(i.Cloud)), senderBeside(i))), invitationState(i, asked),
 	}
 	return row
+}
+
+// expiresCell says until when an answer can be given.
+func expiresCell(i *invitation.Invitation) templ.Component {
+	if !i.Answerable() {
+		return ui.None()
+	}
+	return ui.Time{At: i.ExpiresAt, Style: ui.TimeAgo}
+}
+
+// dismissCell leads from the list to the form that dismisses a lead.
+func dismissCell(i *invitation.Invitation) templ.Component {
+	if !i.Dismissible() {
+		return ui.None()
+	}
+	return ui.Button{Label: "Dismiss…", Small: true, Variant: ui.VariantGhost, Href: invitationPath(i.ID) + "?dismiss#dismiss", Attrs: templ.Attributes{"aria-label": "Dismiss " + i.Name()}}
 }
 
 // senderBeside names the sender where the cloud's name does not say it.
@@ -137,6 +200,14 @@ func senderBeside(i *invitation.Invitation) string {
 		return ""
 	}
 	return i.SenderName
+}
+
+// invitationState is the state of an invitation, or that a Director is asked about it.
+func invitationState(i *invitation.Invitation, asked bool) ui.Badge {
+	if asked {
+		return ui.Badge{Tone: ui.ToneInfo, Text: approval.StatePending.Label(), Icon: ui.IconClock}
+	}
+	return invitationBadge(i.State)
 }
 
 func invitationBadge(s invitation.State) ui.Badge {
@@ -149,7 +220,7 @@ func invitationBadge(s invitation.State) ui.Badge {
 		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconCheck}
 	case invitation.StateLinked:
 		return ui.Badge{Tone: ui.ToneSuccess, Text: s.Label(), Icon: ui.IconLink}
-	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting:
+	case invitation.StateAccepting, invitation.StateRejecting, invitation.StateConverting, invitation.StateCreating:
 		return ui.Badge{Tone: ui.ToneInfo, Text: s.Label(), Icon: ui.IconRefresh}
 	}
 	return ui.Badge{Text: s.Label()}

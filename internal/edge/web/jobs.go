@@ -240,6 +240,10 @@ func jobWords(kind string) string {
 		return "Follow what changed in a portal"
 	case (sync.DecideArgs{}).Kind():
 		return "Ask the joint rule anew"
+	case (sync.TaggingArgs{}).Kind():
+		return "Look at the tags of all deals"
+	case (sync.BulkArgs{}).Kind():
+		return "Do an act on many deals"
 	}
 	return kind
 }

@@ -51,16 +51,10 @@ func (w *Web) routesOpportunities() {
 	w.get(listPath+"/views/new", o.newView)
 	w.post(listPath+"/views", o.saveView)
 	w.post(listPath+"/views/{id}/delete", o.deleteView)
-	w.post(listPath+"/bulk/register", o.bulkRegister)
-	w.post(listPath+"/bulk/register/confirm", o.bulkRegisterDo)
 	w.post(listPath+"/bulk/joint", o.bulkJoint)
 	w.post(listPath+"/bulk/joint/confirm", o.bulkJointDo)
 	o.routesActs()
-	for _, act := range []string{"register", "joint"} {
-		// A reload of a bulk page is a GET: there is nothing selected any more.
-		w.get(listPath+"/bulk/"+act, func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, listPath, http.StatusSeeOther) })
-		w.get(listPath+"/bulk/"+act+"/confirm", func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, listPath, http.StatusSeeOther) })
-	}
+	o.nothingSelected(listPath+"/bulk/joint", listPath+"/bulk/joint/confirm")
 }
 
 // listing is a list as its address asks for it.
@@ -280,11 +274,8 @@ func (o *opportunities) table(r *http.Request, l *listing, rows []workspace.Row)
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	t.Bulk = []ui.Button{
-		{Label: "Register…", Icon: ui.IconRegister, FormAction: listPath + "/bulk/register", Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)},
-		{Label: "Joint or not…", Icon: ui.IconCloud, FormAction: listPath + "/bulk/joint", Blocked: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)},
-	}
-	t.Bulk = append(t.Bulk, actButtons(r)...)
+	joint := ui.Button{Label: "Joint or not…", Icon: ui.IconCloud, FormAction: listPath + "/bulk/joint", Blocked: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)}
+	t.Bulk = slices.Insert(actButtons(r), 1, joint)
 	return t
 }
 

@@ -15,14 +15,14 @@ import (
 
 const runsPath = listPath + "/bulk/runs/"
 
-// bulkActs are the acts of the list that the bulk service does; register has a page
-// of its own.
+// bulkActs are the acts of the list that the bulk service does.
 var bulkActs = []struct {
 	action bulk.Action
 	label  string
 	icon   ui.IconName
 	needs  authz.Action
 }{
+	{bulk.ActionSubmit, "Register…", ui.IconRegister, authz.ActionRegister},
 	{bulk.ActionCheck, "Check…", ui.IconCheck, authz.ActionRegister},
 	{bulk.ActionStage, "Stage…", ui.IconEdit, authz.ActionUpdate},
 	{bulk.ActionAssign, "Assign…", ui.IconPerson, authz.ActionUpdate},
@@ -34,12 +34,18 @@ func (o *opportunities) routesActs() {
 		path := listPath + "/bulk/" + string(x.action)
 		o.post(path, func(rw http.ResponseWriter, r *http.Request) { o.actPreview(rw, r, x.action) })
 		o.post(path+"/confirm", func(rw http.ResponseWriter, r *http.Request) { o.actDo(rw, r, x.action) })
-		for _, p := range []string{path, path + "/confirm"} {
-			o.get(p, func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, listPath, http.StatusSeeOther) })
-		}
+		o.nothingSelected(path, path+"/confirm")
 	}
 	o.get(runsPath+"{id}", o.actRun)
 	o.post(runsPath+"{id}/undo", o.actUndo)
+}
+
+// nothingSelected answers the reload of a page of an act, which is a GET: there is
+// nothing selected any more.
+func (o *opportunities) nothingSelected(paths ...string) {
+	for _, p := range paths {
+		o.get(p, func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, listPath, http.StatusSeeOther) })
+	}
 }
 
 func actButtons(r *http.Request) []ui.Button {
@@ -70,6 +76,7 @@ type actPage struct {
 	Do     ui.Button
 	Back   string
 	Done   bool
+	Live   string // where to look again; "" is nowhere, all is done
 	Undo   string // address; "" is none
 	NoUndo string // why there is none
 }
@@ -111,13 +118,13 @@ func (o *opportunities) actPreview(rw http.ResponseWriter, r *http.Request, a bu
 		o.fail(rw, r, err)
 		return
 	}
-	n := bulk.Count(rows, bulk.OutcomeWill, bulk.OutcomeWaits)
+	n := bulk.Count(rows, bulk.Acts()...)
 	p.Rows = actTable(rows, "What would happen")
 	p.Do = ui.Button{Label: actVerb(p.Ask, n), Variant: ui.VariantPrimary}
 	if n == 0 {
 		p.Do.Blocked = "There is nothing to do for any of the selected; each row says why"
 	}
-	lead := fmt.Sprintf("%d of %d selected would be changed; nothing was sent yet.", n, len(rows))
+	lead := fmt.Sprintf("%d of %d selected would be %s. Nothing was sent yet.", n, len(rows), map[bool]string{true: "sent to " + ask.Cloud.Portal(), false: "changed"}[a == bulk.ActionSubmit])
 	if a == bulk.ActionCheck {
 		lead = fmt.Sprintf("%d of %d hold all checks of %s. A check sends and changes nothing.", bulk.Count(rows, bulk.OutcomeNothing), len(rows), ask.Cloud.Portal())
 	}
@@ -156,6 +163,8 @@ func actVerb(a bulk.Ask, n int) string {
 		return "Put " + deals + " into " + a.Stage
 	case bulk.ActionAssign:
 		return "Assign " + deals
+	case bulk.ActionSubmit:
+		return "Register " + deals + " with " + a.Cloud.Label()
 	}
 	return "Send " + deals + " again"
 }
@@ -180,18 +189,42 @@ func outcomeBadge(o bulk.Outcome) ui.Badge {
 	return ui.Badge{Tone: ui.ToneSuccess, Text: "Done"}
 }
 
+// actTable lays the rows out: what a person has to look at stands on top.
 func actTable(rows []bulk.Row, caption string) ui.DataTable {
-	t := ui.DataTable{ID: "bulk", Caption: caption, NoChooser: true, Columns: []ui.Column{{Key: "name", Label: "Opportunity", Grow: true}, {Key: "outcome", Label: caption}, {Key: "change", Label: "Change"}, {Key: "why", Label: "Why"}}}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b bulk.Row) int { return cmp.Compare(actRank(a.Outcome), actRank(b.Outcome)) })
+	t := ui.DataTable{ID: "bulk", Caption: caption, NoChooser: true, Columns: []ui.Column{{Key: "name", Label: "Opportunity", Grow: true}, {Key: "outcome", Label: caption}}}
+	changes := slices.ContainsFunc(rows, func(x bulk.Row) bool { return x.After != "" })
+	if changes {
+		t.Columns = append(t.Columns, ui.Column{Key: "change", Label: "Change"})
+	}
+	t.Columns = append(t.Columns, ui.Column{Key: "why", Label: "Why"})
 	for i := range rows {
 		x := &rows[i]
 		b := outcomeBadge(x.Outcome)
-		change := x.After
-		if x.Before != "" && x.Before != x.After {
-			change = x.Before + " → " + x.After
+		row := ui.Row{ID: x.OpportunityID, Name: x.Name, Href: listPath + "/" + x.OpportunityID, Tone: b.Tone, Cells: cells(ui.Two(x.Name, x.AccountName), b)}
+		if changes {
+			row.Cells = append(row.Cells, textOr(actChange(x)))
 		}
-		t.Rows = append(t.Rows, ui.Row{ID: x.OpportunityID, Name: x.Name, Href: listPath + "/" + x.OpportunityID, Tone: b.Tone, Cells: cells(ui.Two(x.Name, x.AccountName), b, textOr(change), textOr(x.Message))})
+		row.Cells = append(row.Cells, textOr(x.Message))
+		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+func actChange(x *bulk.Row) string {
+	if x.Before != "" && x.Before != x.After {
+		return x.Before + " → " + x.After
+	}
+	return x.After
+}
+
+func actRank(o bulk.Outcome) int {
+	switch o {
+	case bulk.OutcomeBlocked, bulk.OutcomeRefused:
+		return 0
+	}
+	return 1
 }
 
 func (o *opportunities) actDo(rw http.ResponseWriter, r *http.Request, a bulk.Action) {
@@ -205,22 +238,7 @@ func (o *opportunities) actDo(rw http.ResponseWriter, r *http.Request, a bulk.Ac
 		o.fail(rw, r, err)
 		return
 	}
-	o.actDone(rw, r, &run)
-}
-
-// actDone leads to the run's page, with the way back in the toast.
-func (o *opportunities) actDone(rw http.ResponseWriter, r *http.Request, run *bulk.Run) {
-	undo := ""
-	may, _, err := o.app.Bulk.CanUndo(r.Context(), run)
-	if err != nil {
-		o.fail(rw, r, err)
-		return
-	}
-	if may {
-		undo = runsPath + run.ID + "/undo"
-	}
-	n := bulk.Count(run.Rows, bulk.OutcomeDone, bulk.OutcomeWaits, bulk.OutcomeQueued, bulk.OutcomeAsked)
-	o.done(rw, r, runsPath+run.ID, fmt.Sprintf("%d of %d were accepted", n, len(run.Rows)), undo)
+	http.Redirect(rw, r, runsPath+run.ID, http.StatusSeeOther)
 }
 
 func (o *opportunities) actRun(rw http.ResponseWriter, r *http.Request) {
@@ -235,25 +253,34 @@ func (o *opportunities) actRun(rw http.ResponseWriter, r *http.Request) {
 		o.fail(rw, r, err)
 		return
 	}
-	if p.NoUndo = why; may {
+	switch {
+	case may:
 		p.Undo = runsPath + run.ID + "/undo"
+	case run.Action != bulk.ActionUndo && run.Action != bulk.ActionRetry:
+		p.NoUndo = why
 	}
-	good, bad := bulk.Count(run.Rows, bulk.OutcomeDone, bulk.OutcomeWaits), bulk.Count(run.Rows, bulk.OutcomeBlocked, bulk.OutcomeRefused)
-	p.Notice = ui.Notice{Tone: ui.ToneSuccess, Title: fmt.Sprintf("%d of %d done", good, len(run.Rows))}
-	if bad > 0 {
-		p.Notice.Tone, p.Notice.Text = ui.ToneWarn, plural(int64(bad), "row was left out or refused", "rows were left out or refused")+"; each says why."
+	p.Notice = runNotice(run.Rows)
+	if bulk.Count(run.Rows, bulk.OutcomeQueued) > 0 {
+		p.Live = runsPath + run.ID
 	}
-	if n := bulk.Count(run.Rows, bulk.OutcomeQueued); n > 0 {
-		p.Notice.Tone, p.Notice.Text = ui.ToneInfo, fmt.Sprintf("%d wait for their turn within the portal's quota: reload to see how far it is.", n)
-	}
-	p.Page = o.page(r, ui.Page{
-		Title: actTitle(run.Action, run.Cloud), Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}},
-		Lead: ui.Text(joined(" · ", run.Detail, "by "+run.ActorName, run.BegunAt.UTC().Format("2006-01-02 15:04")+" UTC")),
-	})
-	if run.Action == bulk.ActionAssign {
-		p.Page.Lead = ui.Text("by " + run.ActorName + " · " + run.BegunAt.UTC().Format("2006-01-02 15:04") + " UTC")
-	}
+	p.Page = o.page(r, ui.Page{Title: actTitle(run.Action, run.Cloud), Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}}, Lead: runLead(run)})
 	o.render(rw, r, http.StatusOK, actHTML(p))
+}
+
+// runNotice sums up how far a run is.
+func runNotice(rows []bulk.Row) ui.Notice {
+	good, asked, queued := bulk.Count(rows, bulk.OutcomeDone, bulk.OutcomeWaits), bulk.Count(rows, bulk.OutcomeAsked), bulk.Count(rows, bulk.OutcomeQueued)
+	n := ui.Notice{Tone: ui.ToneSuccess, Title: fmt.Sprintf("%d of %d done", good, len(rows))}
+	if asked > 0 {
+		n.Tone, n.Title = ui.ToneInfo, n.Title+fmt.Sprintf(", %d wait for approval", asked)
+	}
+	if bad := bulk.Count(rows, bulk.OutcomeBlocked, bulk.OutcomeRefused); bad > 0 {
+		n.Tone, n.Text = ui.ToneWarn, plural(int64(bad), "row was left out or refused", "rows were left out or refused")+"; each says why."
+	}
+	if queued > 0 {
+		n.Tone, n.Text = ui.ToneInfo, fmt.Sprintf("%d wait for their turn. They are done also when you leave this page.", queued)
+	}
+	return n
 }
 
 func (o *opportunities) actUndo(rw http.ResponseWriter, r *http.Request) {
@@ -262,7 +289,7 @@ func (o *opportunities) actUndo(rw http.ResponseWriter, r *http.Request) {
 		o.fail(rw, r, err)
 		return
 	}
-	o.done(rw, r, runsPath+run.ID, fmt.Sprintf("%d of %d were taken back", bulk.Count(run.Rows, bulk.OutcomeDone, bulk.OutcomeWaits), len(run.Rows)), "")
+	http.Redirect(rw, r, runsPath+run.ID, http.StatusSeeOther)
 }
 
 // ids gives the ids of a preview's rows, in their order.

@@ -47,7 +47,14 @@ func TestTheOpportunityPages(t *testing.T) {
 		{"solutions are chosen by those who saw the latest version", solutionChoice},
 		{"a conflict is settled by those who saw its values", conflictsAreSettled},
 		{"a field is edited in the portal, and what is refused says why", fieldsAreEdited},
+		{"contacts are edited row by row, without a script", contactsAreEdited},
 		{"Directors say who wins each field", ownersAreSet},
+		{"an activity is recorded, changed and cancelled without JavaScript", activitiesAreRecorded},
+		{"a refused form keeps what was typed and names every fault", activityFormsKeepInput},
+		{"a dispute shows both and is settled by those who saw it", activityDisputes},
+		{"an intro meeting goes from the match to what came of it", introductions},
+		{"a refused introduction keeps what was typed", introFormsKeepInput},
+		{"the timeline is narrowed by kind and goes back in time", timelinesAreNarrowed},
 	} {
 		t.Run(c.rule, func(t *testing.T) { c.test(t, w) }) //nolint:paralleltest // one after the other
 	}
@@ -58,7 +65,7 @@ func everyRoute(t *testing.T, w *dealWorld) {
 	nobody := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for path, want := range map[string]int{
 		"/opportunities": 200, "/opportunities/board": 200, "/opportunities/board?by=stage": 200, "/opportunities?view=board": 303,
-		"/opportunities/views/new": 200, "/opportunities/export.csv": 200, "/opportunities/export.xlsx": 200, "/opportunities/bulk/register": 303,
+		"/opportunities/views/new": 200, "/opportunities/export.csv": 200, "/opportunities/export.xlsx": 200, "/opportunities/bulk/submit": 303,
 		"/opportunities/" + blocked.ID: 200, "/opportunities/" + blocked.ID + "/check?cloud=aws": 200, "/opportunities/" + blocked.ID + "/check?cloud=mars": 422,
 		"/opportunities/" + blocked.ID + "/check?cloud=azure": 409, "/opportunities/opp_none": 404, "/accounts/" + blocked.AccountID: 200, "/accounts/acc_none": 404,
 		"/registrations": 200, "/search": 200, "/search?q=a": 200, "/search.json?q=a": 200,
@@ -299,8 +306,8 @@ func readersOnlyRead(t *testing.T, w *dealWorld) {
 		"/opportunities/" + row.ID + "/joint":            {"cloud": {"aws"}, "joint": {"no"}, "reason": {"x"}},
 		"/opportunities/" + row.ID + "/solutions":        {"cloud": {"aws"}, "version": {"1"}},
 		"/opportunities/" + row.ID + "/activities/retry": {},
-		"/opportunities/bulk/register":                   {"id": {row.ID}},
-		"/opportunities/bulk/register/confirm":           {"id": {row.ID}, "cloud": {"aws"}},
+		"/opportunities/bulk/submit":                     {"id": {row.ID}},
+		"/opportunities/bulk/submit/confirm":             {"id": {row.ID}, "cloud": {"aws"}},
 		"/opportunities/bulk/joint":                      {"id": {row.ID}},
 		"/opportunities/bulk/joint/confirm":              {"id": {row.ID}, "cloud": {"aws"}, "joint": {"no"}, "reason": {"x"}},
 	} {

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 )
@@ -66,8 +67,10 @@ type dealPage struct {
 	Clouds   []cloudPart
 	Others   []cloud.Cloud // clouds with nothing to show: a person may mark it joint
 	OtherRef *refusedForm
-	Timeline ui.Timeline
-	Failed   bool // Salesforce refused an activity
+	Tags     []tagging.Finding
+	MayTag   string // why not, "" if they may
+	Timeline timelinePart
+	Intros   introPart
 	Retry    ui.Button
 	Facts    []ui.Fact
 	Team     []ui.Fact
@@ -108,11 +111,15 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 	if err != nil {
 		return dealPage{}, err
 	}
-	happened, err := w.app.Activities.OfOpportunity(ctx, deal.ID)
+	happened, err := w.timelineOf(r, activity.Query{OpportunityID: deal.ID}, dealPath(deal.ID, ""))
 	if err != nil {
 		return dealPage{}, err
 	}
-	p := dealPage{Deal: deal, OtherRef: refused, MayMark: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)}
+	intros, err := w.introPart(r, deal.ID)
+	if err != nil {
+		return dealPage{}, err
+	}
+	p := dealPage{Deal: deal, Intros: intros, OtherRef: refused, MayMark: whyBlocked(r, authz.ActionMarkJoint, whyNotMark)}
 	for _, c := range cloud.All() {
 		i := -1
 		for k := range views {
@@ -126,8 +133,13 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 		}
 		p.Clouds = append(p.Clouds, w.cloudPart(r, &deal, &views[i], refused))
 	}
+	if p.Tags, err = w.app.Tagging.Of(ctx, deal.ID); err != nil {
+		return dealPage{}, err
+	}
+	p.MayTag = whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")
 	p.Header = w.dealHeader(r, &deal, views)
-	p.timeline(r, happened)
+	p.Timeline = happened
+	p.Retry = ui.Button{Label: "Write to Salesforce again", Icon: ui.IconRefresh, Small: true, Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)}
 	p.facts(&deal)
 	p.people(members, contacts)
 	p.Page = w.page(r, ui.Page{Title: deal.Name, HideTitle: true, Nav: ui.AreaOpportunities, Crumbs: []ui.Crumb{{Label: "Opportunities", Href: listPath}}})
@@ -263,34 +275,6 @@ func mendAction(v *registration.View, name string) ui.NextAction {
 	}
 }
 
-func (p *dealPage) timeline(r *http.Request, list []activity.Activity) {
-	t := ui.Timeline{Empty: ui.EmptyState{Icon: ui.IconClock, Title: "Nothing happened yet", Text: "What Tandem, the partner and people do on this deal stands here, and goes to Salesforce as a task each."}}
-	for i := range list {
-		a := &list[i]
-		e := ui.Event{Kind: ui.ActorIntegration, Actor: a.ActorName, What: strings.TrimPrefix(a.Subject, ui.CloudName(string(a.Cloud))+": "), At: a.HappenedAt, Cloud: string(a.Cloud), Tone: eventTone(a.Kind)}
-		switch a.ActorKind {
-		case authz.KindPerson:
-			e.Kind = ui.ActorPerson
-		case authz.KindPortal:
-			e.Kind = ui.ActorPortal
-		}
-		switch a.CRMState {
-		case activity.CRMStateLogged:
-			e.DetailLabel = "In Salesforce"
-		case activity.CRMStatePending:
-			e.DetailLabel = "On its way to Salesforce"
-		case activity.CRMStateFailed:
-			e.DetailLabel, e.Tone, p.Failed = "Salesforce refused it", ui.ToneDanger, true
-		case activity.CRMStateNone:
-			e.DetailLabel = "Not for Salesforce"
-		}
-		e.Detail = activityDetail(a)
-		t.Events = append(t.Events, e)
-	}
-	p.Timeline = t
-	p.Retry = ui.Button{Label: "Write to Salesforce again", Icon: ui.IconRefresh, Small: true, Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)}
-}
-
 func eventTone(kind string) ui.Tone {
 	switch kind {
 	case "approved", "registered", "launched", "approval_given":
@@ -391,4 +375,15 @@ func (w *Web) jointAt(ctx context.Context, opportunityID string, c cloud.Cloud) 
 		}
 	}
 	return nil, nil //nolint:nilnil // nobody decided
+}
+
+// blockingLabels names the fields that block.
+func blockingLabels(list registration.Findings) string {
+	var out []string
+	for _, f := range list {
+		if f.Severity == registration.SeverityError && !slices.Contains(out, f.Label) {
+			out = append(out, f.Label)
+		}
+	}
+	return strings.Join(out, ", ")
 }

@@ -268,12 +268,19 @@ type fieldPage struct {
 }
 
 func (w *Web) showField(rw http.ResponseWriter, r *http.Request) {
-	w.renderField(rw, r, http.StatusOK, nil, nil)
+	w.renderField(rw, r, http.StatusOK, fieldForm{})
 }
 
-// renderField shows the form, or with err again what was entered and why it was
-// refused.
-func (w *Web) renderField(rw http.ResponseWriter, r *http.Request, status int, entered []string, refusal error) {
+// fieldForm is what was entered into the form of a field, nil at first.
+type fieldForm struct {
+	Entered []string
+	Added   int    // the number of a row that was just added
+	Seen    string // what the person saw, where the form is not done yet
+	Refusal error  // why it was not done
+}
+
+// renderField shows the form, or again what was entered and why it was refused.
+func (w *Web) renderField(rw http.ResponseWriter, r *http.Request, status int, form fieldForm) {
 	c, err := formCloud(r)
 	if err != nil {
 		w.fail(rw, r, err)
@@ -297,7 +304,7 @@ func (w *Web) renderField(rw http.ResponseWriter, r *http.Request, status int, e
 	}
 	info := v.Infos[i]
 	ours, theirs, lock := valuesOf(&v, path)
-	p := fieldPage{Deal: deal.ID, Cloud: c, Path: path, Seen: ours + "\n" + theirs, Input: valueInput{ID: "f-value", Info: info, Entered: info.Entered(fallback(ours, theirs))}}
+	p := fieldPage{Deal: deal.ID, Cloud: c, Path: path, Seen: ours + "\n" + theirs, Input: valueInput{ID: "f-value", Info: info, Entered: info.Entered(fallback(ours, theirs)), Action: dealPath(deal.ID, "") + "/field"}}
 	p.Facts = []ui.Fact{{Label: "Ours", Value: textOr(info.Text(ours))}, {Label: "In " + c.Portal(), Value: textOr(info.Text(theirs))}}
 	p.Note = "It goes to " + c.Portal() + " at once."
 	if info.Writes != "" {
@@ -316,13 +323,17 @@ func (w *Web) renderField(rw http.ResponseWriter, r *http.Request, status int, e
 		}
 		p.Note = "It is sent when the conflict is settled."
 	}
-	if refusal != nil {
-		p.Input.Entered = entered
-		p.Notice = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was changed", Text: refusal.Error()}
-		if x := asProblem(refusal); x != nil {
+	if form.Entered != nil {
+		p.Input.Entered, p.Input.Added = form.Entered, form.Added
+	}
+	if form.Seen != "" {
+		p.Seen = form.Seen
+	}
+	if form.Refusal != nil {
+		p.Notice = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was changed", Text: form.Refusal.Error()}
+		if x := asProblem(form.Refusal); x != nil {
 			p.Notice.Text = x.Message
-			p.Input.Fault = fallback(faultOf(x.Fields, "value"), faultOf(x.Fields, path))
-			if p.Input.Fault != "" {
+			if p.Input.faults(x.Fields); p.Input.wrong() {
 				p.Notice.Text = "Mend what is marked below and send it again."
 			}
 		}
@@ -359,13 +370,19 @@ func (w *Web) saveField(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	path, entered := r.PostFormValue("path"), append([]string{}, r.PostForm["value"]...)
+	path := r.PostFormValue("path")
 	info := infoOf(v.Infos, path)
+	entered, added, asked := enteredValue(r, info)
 	ours, theirs, lock := valuesOf(&v, path)
-	if seen := strings.ReplaceAll(r.PostFormValue("seen"), "\r\n", "\n"); seen != ours+"\n"+theirs {
-		w.renderField(rw, r, http.StatusPreconditionFailed, entered, &problem.Error{
+	seen := strings.ReplaceAll(r.PostFormValue("seen"), "\r\n", "\n")
+	if asked {
+		w.renderField(rw, r, http.StatusOK, fieldForm{Entered: entered, Added: added + 1, Seen: seen})
+		return
+	}
+	if seen != ours+"\n"+theirs {
+		w.renderField(rw, r, http.StatusPreconditionFailed, fieldForm{Entered: entered, Refusal: &problem.Error{
 			Kind: problem.KindPrecondition, Code: "stale_version", Message: "It changed since you opened this form. Look at the values as they are now, and save yours again if it still holds.",
-		})
+		}})
 		return
 	}
 	value, err := info.Value(entered, fallback(ours, theirs))
@@ -384,7 +401,7 @@ func (w *Web) saveField(rw http.ResponseWriter, r *http.Request) {
 		}
 		w.done(rw, r, dealPath(r.PathValue("id"), string(c)), doneOrWaits(res, message), "")
 	case kind == problem.KindInvalid, kind == problem.KindConflict, kind == problem.KindPrecondition:
-		w.renderField(rw, r, ui.StatusOf(kind), entered, err)
+		w.renderField(rw, r, ui.StatusOf(kind), fieldForm{Entered: entered, Refusal: err})
 	default:
 		w.fail(rw, r, err)
 	}

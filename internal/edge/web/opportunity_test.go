@@ -123,14 +123,14 @@ func jointDecisions(t *testing.T, w *dealWorld) {
 func bulkActs(t *testing.T, w *dealWorld) {
 	good, blocked, approved := w.registrable(t), w.inState(t, registration.StateBlocked), w.inState(t, registration.StateApproved)
 	other := w.registrable(t, good.ID)
-	if status, _, _ := w.post(t, w.director, "/opportunities/bulk/register", nil); status != http.StatusUnprocessableEntity {
+	if status, _, _ := w.post(t, w.director, "/opportunities/bulk/submit", nil); status != http.StatusUnprocessableEntity {
 		t.Errorf("nothing selected: %d", status)
 	}
 	many := url.Values{}
 	for i := range 501 {
 		many.Add("id", fmt.Sprintf("opp_%026d", i))
 	}
-	if status, _, _ := w.post(t, w.director, "/opportunities/bulk/register", many); status != http.StatusUnprocessableEntity {
+	if status, _, _ := w.post(t, w.director, "/opportunities/bulk/submit", many); status != http.StatusUnprocessableEntity {
 		t.Errorf("too many selected: %d", status)
 	}
 	status, body, _ := w.post(t, w.director, "/opportunities/bulk/joint/confirm", url.Values{"id": {good.ID}, "cloud": {"aws"}, "joint": {"yes"}})
@@ -144,17 +144,14 @@ func bulkActs(t *testing.T, w *dealWorld) {
 
 	before, _ := w.registrationOf(t, good.ID)
 	ids := url.Values{"id": {good.ID, blocked.ID, approved.ID, other.ID}}
-	_, body, _ = w.post(t, w.director, "/opportunities/bulk/register", ids)
-	has(t, body, "1 of 4 selected would be sent", "Will be registered", "to mend", "already: Approved", "not joint with AWS", "Register 1 opportunity with AWS")
-	if n := strings.Count(body, `name="id" value="`); n != 1 {
-		t.Errorf("the confirmation carries %d ids", n)
-	}
+	_, body, _ = w.post(t, w.director, "/opportunities/bulk/submit", ids)
+	has(t, body, "1 of 4 selected would be sent", "Will be done", "To be mended in Salesforce: ", "already: Approved", "not joint with AWS", "Register 1 opportunity with AWS")
 	if after, _ := w.registrationOf(t, good.ID); after.Version != before.Version {
 		t.Error("the preview changed a registration")
 	}
 	ids.Set("cloud", "aws")
-	_, body, _ = w.post(t, w.director, "/opportunities/bulk/register/confirm", ids)
-	has(t, body, "1 of 4 are on their way to AWS Partner Central", "On its way")
+	_, _, h := w.post(t, w.director, "/opportunities/bulk/submit/confirm", ids)
+	has(t, w.page(t, w.director, h.Get("Location")), "1 of 4 done", "2 rows were left out or refused", "On its way to AWS Partner Central", "Nothing to do", "the partner has it")
 	if after, _ := w.registrationOf(t, good.ID); after.Version == before.Version {
 		t.Error("the act did nothing")
 	}

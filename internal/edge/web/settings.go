@@ -28,14 +28,16 @@ func (w *Web) routesSettings() {
 	w.routesSolutions()
 	w.routesPolicies()
 	w.routesLevels()
+	w.routesTagRules()
 	w.routesOwners()
 	w.routesFiscal()
+	w.routesCancelled()
 	w.routesPeople()
 }
 
 // settingsTabs are the sections; key is the last part of the address.
 var settingsTabs = []struct{ key, label string }{
-	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"service-levels", "Service levels"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
+	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"cancelled-activities", "Cancelled activities"}, {"service-levels", "Service levels"}, {"tagging", "Tagging rules"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
 }
 
 // settingsPage is the frame of a section; only p's own parts are set by it.
@@ -69,7 +71,7 @@ type permission struct {
 func permissionsOf(a authz.Actor) ([]permission, error) {
 	var out []permission
 	for _, action := range []authz.Action{
-		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionOwnPassword, authz.ActionReadOperations, authz.ActionSync, authz.ActionMarkJoint,
+		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionOwnPassword, authz.ActionReadOperations, authz.ActionSync, authz.ActionLog, authz.ActionMarkJoint,
 		authz.ActionRegister, authz.ActionUpdate, authz.ActionLaunch, authz.ActionClose, authz.ActionAccept, authz.ActionReject, authz.ActionApprove,
 		authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople,
 	} {

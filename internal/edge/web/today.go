@@ -22,41 +22,43 @@ func (w *Web) routesToday() {
 	w.get("/{$}", w.showToday)
 }
 
-// todayShown is how many items are shown before somebody asks for more.
-const todayShown = 30
+// itemKind is a tab of Today: what the rest of the kind is called after its number,
+// and the list that holds it. byOwner says that the list can be narrowed to one
+// owner's.
+type itemKind struct {
+	kind    workspace.ItemKind
+	label   string
+	words   string
+	rest    string
+	byOwner bool
+}
 
-// itemKinds are the tabs of Today in order, with the list of opportunities that
-// holds the rest of a kind.
-var itemKinds = []struct {
-	kind  workspace.ItemKind
-	label string
-	rest  string
-}{
-	{workspace.ItemConnection, "Connections", "/connections"},
-	{workspace.ItemApproval, "Approvals", "/approvals"},
-	{workspace.ItemAsked, "Your requests", "/approvals?box=mine"},
-	{workspace.ItemAction, "Partner asks", "/opportunities?state=action_required"},
-	{workspace.ItemInvitation, "Invitations", invitationsPath + "?show=answer"},
-	{workspace.ItemToLink, "To link", invitationsPath + "?show=accepted"},
-	{workspace.ItemFailed, "Refused", "/opportunities?state=failed"},
-	{workspace.ItemConflict, "Conflicts", "/conflicts"},
-	{workspace.ItemRefused, "Fields refused", ""},
-	{workspace.ItemBlocked, "Blocked", "/opportunities?state=blocked"},
-	{workspace.ItemRejected, "Rejected", "/opportunities?state=rejected"},
-	{workspace.ItemCRM, "Salesforce refused", ""},
-	{workspace.ItemWaiting, "Waiting long", "/opportunities?state=submitted&state=in_review"},
+// itemKinds are the tabs in order.
+var itemKinds = []itemKind{
+	{workspace.ItemConnection, "Connections", "connections", "/connections", false},
+	{workspace.ItemApproval, "Approvals", "requests to decide on", "/approvals?box=waiting", false},
+	{workspace.ItemAsked, "Yours", "requests of yours", "/approvals?box=mine", false},
+	{workspace.ItemAction, "Partner asks", "that the partner asks about", "/opportunities?state=action_required", true},
+	{workspace.ItemInvitation, "Invitations", "invitations to answer", invitationsPath + "?show=answer", false},
+	{workspace.ItemToLink, "To link", "accepted ones", invitationsPath + "?show=accepted", false},
+	{workspace.ItemIntro, "Intro meetings", "intro meetings to tell of", "", false},
+	{workspace.ItemFailed, "Refused", "that were refused", attentionPath + "?kind=registration", true},
+	{workspace.ItemConflict, "Conflicts", "with conflicts", conflictsPath, false},
+	{workspace.ItemRefused, "Fields", "with refused fields", attentionPath + "?kind=field", true},
+	{workspace.ItemBlocked, "Blocked", "that are blocked", "/opportunities?state=blocked", true},
+	{workspace.ItemRejected, "Rejected", "that were rejected", "/opportunities?state=rejected", true},
+	{workspace.ItemCRM, "Salesforce", "that Salesforce refused", attentionPath + "?kind=record", true},
+	{workspace.ItemWaiting, "Waiting long", "that wait for long", "/opportunities?state=submitted&state=in_review", true},
 }
 
 type todayData struct {
-	page    ui.Page
-	owner   []ui.Button // whose deals; nil when the person owns none
-	cards   []ui.StatCard
-	aside   templ.Component // the clouds whose portals are not connected
-	sync    syncPart
-	work    ui.WorkList
-	forms   []itemForm // what the acts of the items send
-	more    string     // why there are more than shown; "" when all are
-	moreAll string     // where the rest is
+	page  ui.Page
+	owner []ui.Button // whose deals; nil when the person owns none
+	cards []ui.StatCard
+	aside templ.Component // the clouds whose portals are not connected
+	sync  syncPart
+	work  ui.WorkList
+	forms []itemForm // what the acts of the items send
 }
 
 func (w *Web) showToday(rw http.ResponseWriter, r *http.Request) {
@@ -79,7 +81,7 @@ func (w *Web) todayData(r *http.Request) (todayData, error) {
 	if crmID := person(ctx).CRMID; crmID != nil && mine {
 		owner = *crmID
 	}
-	t, err := w.app.Workspace.Today(ctx, owner)
+	t, err := w.app.Workspace.Today(ctx, workspace.TodayQuery{OwnerCRMID: owner, Kind: kind})
 	if err != nil {
 		return d, err
 	}
@@ -92,33 +94,25 @@ func (w *Web) todayData(r *http.Request) (todayData, error) {
 	}
 	d.cards, d.aside = w.todayCards(sum)
 	d.owner = ownerButtons(r, kind, owner != "")
-	items := t.Items
-	if kind != "" {
-		items = slices.DeleteFunc(slices.Clone(items), func(i workspace.Item) bool { return i.Kind != kind })
-	}
 	d.work = ui.WorkList{ID: "work", Title: "What needs somebody", Empty: w.todayEmpty(r, t, sum, kind, d.sync)}
 	if owner != "" {
 		d.work.Title = "What needs you"
 	}
-	limit := todayShown
-	if r.FormValue("show") == "all" {
-		limit = workspace.TodayLimit
+	if d.work.Total = t.Total; kind != "" {
+		d.work.Total = t.Counts[kind]
 	}
-	total := t.Total
-	if kind != "" {
-		total = t.Counts[kind]
-	}
-	for i, item := range items[:min(len(items), limit)] {
+	more, last := t.More(), map[workspace.ItemKind]int{}
+	for i, item := range t.Items {
 		shown := workItem(item, i, now)
 		if item.Request != nil {
 			d.forms = append(d.forms, requestItem(&shown, &item, r.URL.RequestURI(), now))
 		}
 		d.work.Items = append(d.work.Items, shown)
+		last[item.Kind] = i
 	}
-	if len(d.work.Items) < total {
-		d.work.Title = "The most urgent"
+	for k, i := range last {
+		d.work.Items[i].More = todayMore(k, kind, owner, more[k])
 	}
-	d.more, d.moreAll = todayMore(kind, owner, len(d.work.Items), len(items), total)
 	d.page = w.page(r, ui.Page{Title: "Today", Nav: ui.AreaToday, Lead: d.sync.lead(now), Actions: d.sync.actions(), Tabs: todayTabs(t, kind, owner != "")})
 	return d, nil
 }
@@ -132,16 +126,13 @@ func workKinds() []workspace.ItemKind {
 }
 
 // todayAddress is Today narrowed to a kind and to whose deals.
-func todayAddress(kind workspace.ItemKind, mine, all bool) string {
+func todayAddress(kind workspace.ItemKind, mine bool) string {
 	v := url.Values{}
 	if kind != "" {
 		v.Set("kind", string(kind))
 	}
 	if mine {
 		v.Set("who", "mine")
-	}
-	if all {
-		v.Set("show", "all")
 	}
 	if len(v) == 0 {
 		return "/"
@@ -150,12 +141,12 @@ func todayAddress(kind workspace.ItemKind, mine, all bool) string {
 }
 
 func todayTabs(t workspace.Today, kind workspace.ItemKind, mine bool) *ui.Tabs {
-	tabs := &ui.Tabs{Label: "Kinds of work", Items: []ui.Tab{{Label: "Everything", Href: todayAddress("", mine, false), Active: kind == "", Count: t.Total}}}
+	tabs := &ui.Tabs{Label: "Kinds of work", Items: []ui.Tab{{Label: "Everything", Href: todayAddress("", mine), Active: kind == "", Count: t.Total}}}
 	for _, k := range itemKinds {
 		if t.Counts[k.kind] == 0 && k.kind != kind {
 			continue
 		}
-		tabs.Items = append(tabs.Items, ui.Tab{Label: k.label, Href: todayAddress(k.kind, mine, false), Active: k.kind == kind, Count: t.Counts[k.kind]})
+		tabs.Items = append(tabs.Items, ui.Tab{Label: k.label, Href: todayAddress(k.kind, mine), Active: k.kind == kind, Count: t.Counts[k.kind]})
 	}
 	return tabs
 }
@@ -165,7 +156,7 @@ func ownerButtons(r *http.Request, kind workspace.ItemKind, mine bool) []ui.Butt
 		return nil
 	}
 	choice := func(label string, isMine bool) ui.Button {
-		b := ui.Button{Label: label, Small: true, Variant: ui.VariantGhost, Href: todayAddress(kind, isMine, false)}
+		b := ui.Button{Label: label, Small: true, Variant: ui.VariantGhost, Href: todayAddress(kind, isMine)}
 		if isMine == mine {
 			b.Variant, b.Attrs = ui.VariantSecondary, templ.Attributes{"aria-current": "true"}
 		}
@@ -174,36 +165,22 @@ func ownerButtons(r *http.Request, kind workspace.ItemKind, mine bool) []ui.Butt
 	return []ui.Button{choice("The team's deals", false), choice("Deals I own", true)}
 }
 
-// todayMore says what is not shown, and where it is.
-func todayMore(kind workspace.ItemKind, owner string, shown, listed, total int) (text, href string) {
-	switch {
-	case shown < listed:
-		return "Show the other " + strconv.Itoa(listed-shown), todayAddress(kind, owner != "", true)
-	case listed == total:
-		return "", ""
+// todayMore leads to the n items of a kind that are not shown: to its list.
+func todayMore(kind, only workspace.ItemKind, owner string, n int) ui.WorkMore {
+	i := slices.IndexFunc(itemKinds, func(k itemKind) bool { return k.kind == kind })
+	if n == 0 || i < 0 {
+		return ui.WorkMore{}
 	}
-	for _, k := range itemKinds {
-		if k.kind == kind && strings.HasPrefix(k.rest, invitationsPath) {
-			return "See all " + ui.Count(int64(total)) + " in the list of invitations", k.rest
-		}
-		if k.kind == kind && (k.kind == workspace.ItemApproval || k.kind == workspace.ItemAsked) {
-			return "See all of them", k.rest
-		}
-		if k.kind == kind && k.rest != "" && k.kind != workspace.ItemConnection && k.kind != workspace.ItemConflict {
-			return "See all " + ui.Count(int64(total)) + " in the list of opportunities", ownedBy(k.rest, owner)
-		}
+	k := itemKinds[i]
+	m := ui.WorkMore{Text: "and " + ui.Count(int64(n)) + " more " + k.words, Href: k.rest}
+	if k.rest == "" || kind == workspace.ItemWaiting && only == "" { // there is no list, or it has those that wait for a short time, too
+		m.Href = todayAddress(kind, owner != "")
+		return m
 	}
-	if kind == "" {
-		return "These are the " + strconv.Itoa(listed) + " most urgent of " + ui.Count(int64(total)) + ": see the joint opportunities", ownedBy("/opportunities?state=action_required&state=failed&state=blocked", owner)
+	if k.byOwner && owner != "" {
+		m.Href += "&owner=" + url.QueryEscape(owner)
 	}
-	return "", ""
-}
-
-func ownedBy(list, owner string) string {
-	if owner == "" {
-		return list
-	}
-	return list + "&owner=" + url.QueryEscape(owner)
+	return m
 }
 
 // todayCards counts what stands at each connected cloud.
@@ -296,6 +273,9 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	}
 	at := out.Href + "#" + string(i.Cloud)
 	switch i.Kind {
+	case workspace.ItemIntro:
+		out.Href = introPath(i.IntroID, "")
+		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Say what came of it", Href: out.Href + "#outcome"}
 	case workspace.ItemAction:
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: at}
 	case workspace.ItemFailed:
@@ -321,7 +301,11 @@ func offerWork(out ui.WorkItem, i workspace.Item) ui.WorkItem {
 	out.Href, out.Due = invitationPath(i.InvitationID), i.ExpiresAt
 	switch {
 	case i.Kind == workspace.ItemToLink:
-		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Choose the opportunity", Href: out.Href + "#link"}
+		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Link or create", Href: out.Href + "#link"}
+		if i.Dismissible {
+			out.Act = ui.Button{Label: "Make it an opportunity", Href: out.Href + "#convert"}
+			out.Other = ui.Button{Label: "Dismiss…", Variant: ui.VariantGhost, Href: out.Href + "?dismiss#dismiss"}
+		}
 	case i.ExpiresAt.IsZero():
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "Mend and retry", Href: out.Href}
 	default:
@@ -355,7 +339,7 @@ func (w *Web) todayEmpty(r *http.Request, t workspace.Today, sum workspace.Summa
 	case sum.Opportunities == 0:
 		return ui.EmptyState{Icon: ui.IconRefresh, Title: "Salesforce was not read yet", Text: "After the first read, deals that miss a field, that a partner sent back or that wait for long stand here, the most urgent on top."}
 	case kind != "" && t.Total > 0:
-		return ui.EmptyState{Icon: ui.IconCheckCircle, Title: "Nothing of this kind", Text: "What is done leaves this list by itself.", Actions: []ui.Button{{Label: "Show everything", Href: todayAddress("", r.FormValue("who") == "mine", false)}}}
+		return ui.EmptyState{Icon: ui.IconCheckCircle, Title: "Nothing of this kind", Text: "What is done leaves this list by itself.", Actions: []ui.Button{{Label: "Show everything", Href: todayAddress("", r.FormValue("who") == "mine")}}}
 	case r.FormValue("who") == "mine":
 		return ui.EmptyState{Icon: ui.IconCheckCircle, Title: "All clear", Text: "None of the deals that you own needs anything now.", Actions: []ui.Button{{Label: "Look at the team's deals", Href: "/"}}}
 	}

@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
@@ -72,7 +74,7 @@ func TestTodayShowsWhatNeedsSomebodyWithItsReasonAndOneAct(t *testing.T) {
 	t.Parallel()
 	h := connectedHouse(t)
 	h.check(t)
-	today, err := h.app.Workspace.Today(h.ctx, "")
+	today, err := h.app.Workspace.Today(h.ctx, workspace.TodayQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,12 +90,12 @@ func TestTodayShowsWhatNeedsSomebodyWithItsReasonAndOneAct(t *testing.T) {
 	hostile := `<img src=x onerror=alert(1)>`
 	h.exec(t, `UPDATE opportunity SET name = ? WHERE id = ?`, hostile, item.OpportunityID)
 	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
-	page := v.sees("/?show=all", 200, hostile, strings.Split(item.Reason, " · ")[0], "/opportunities/"+item.OpportunityID+"#aws-findings", "Mend fields",
+	page := v.sees("/?kind=blocked", 200, hostile, strings.Split(item.Reason, " · ")[0], "/opportunities/"+item.OpportunityID+"#aws-findings", "Mend fields",
 		"Joint with AWS", "In the portal", "Approved", "Waiting for review", "/opportunities?cloud=aws&state=approved", "/opportunities?cloud=aws&state=blocked", "not connected", "Salesforce was", "Sync now")
 	if strings.Contains(page.raw, hostile) {
 		t.Error("the name is not escaped")
 	}
-	v.sees("/?kind=blocked&show=all", 200, "Mend fields", "!See what to change")
+	v.sees("/?kind=blocked", 200, "Mend fields", "!See what to change")
 	v.sees("/?kind=rejected", 200, "Nothing of this kind", "!Mend fields")
 	v.sees("/?kind=nonsense", 422, "There is no such kind of work")
 
@@ -111,8 +113,8 @@ func TestTodayShowsWhatNeedsSomebodyWithItsReasonAndOneAct(t *testing.T) {
 		}
 		owner := h.browser(t)
 		owner.post("/sign-in", map[string][]string{"email": {p.Email}, "password": {password}})
-		owner.sees("/?who=mine&show=all", 200, "Deals I own", hostile)
-		all, err := h.app.Workspace.Today(h.ctx, *p.CRMID)
+		owner.sees("/?who=mine&kind=blocked", 200, "Deals I own", hostile)
+		all, err := h.app.Workspace.Today(h.ctx, workspace.TodayQuery{OwnerCRMID: *p.CRMID})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,6 +124,29 @@ func TestTodayShowsWhatNeedsSomebodyWithItsReasonAndOneAct(t *testing.T) {
 		return
 	}
 	t.Fatalf("no owner %q among the people", item.OwnerName)
+}
+
+func TestWhatTodayHasNoRoomForIsOneStepAway(t *testing.T) {
+	t.Parallel()
+	h := connectedHouse(t)
+	now := h.app.Clock.Now()
+	for n := range 140 {
+		id := fmt.Sprintf("inv_%03d", n)
+		h.exec(t, `INSERT INTO invitation (id, cloud, remote_id, kind, state, title, order_key, expires_at, state_at, created_at, updated_at) VALUES (?, 'aws', ?, 'opportunity', 'pending', ?, ?, ?, ?, ?, ?)`,
+			id, id, "Offer "+id, "0"+id, now.Add(time.Duration(400+n)*time.Hour), now, now, now)
+	}
+	today, err := h.app.Workspace.Today(h.ctx, workspace.TodayQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := today.More()[workspace.ItemInvitation]
+	if more < 110 {
+		t.Fatalf("%v of %v", today.More(), today.Counts)
+	}
+	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
+	v.sees("/", 200, fmt.Sprintf("and %d more invitations to answer", more), `href="/invitations?show=answer"`, "Offer inv_000", "!Offer inv_120")
+	v.sees("/?kind=invitation", 200, "and 40 more invitations to answer", "Offer inv_099", "!Offer inv_100")
+	v.sees("/invitations?show=answer", 200, "Offer inv_000")
 }
 
 func TestASyncIsStartedSeenAndEndsAndReadersCannotStartOne(t *testing.T) {
@@ -160,6 +185,7 @@ func TestConnectionsSayHowEachSystemIsAndWhatToDo(t *testing.T) {
 	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
 	v.sees("/connections", 200, "Salesforce", "Working", "changed records read", "API calls in 24 hours", "AWS Partner Central", "Check now", "no connector for Partner Center yet")
 	v.sees("/connections/salesforce", 200, "CoSell_Registration__c", "CoSell_Activity_Key__c", "OpportunityContactRole", "TANDEM_SALESFORCE_CLIENT_SECRET", "Source: reported by Salesforce", "!"+h.app.Config.Salesforce.ClientSecret)
+	v.sees("/connections/salesforce/package.zip", 200, "tandem-salesforce/force-app/main/default/objects/CoSell_Registration__c/CoSell_Registration__c.object-meta.xml")
 	v.sees("/connections/aws", 200, "StartEngagementFromOpportunityTask", "--aws-secret-access-key", "Source: ", "!"+h.app.Config.AWS.SecretAccessKey)
 	v.sees("/connections/azure", 200, "Not connected", "no connector")
 	v.sees("/connections/oracle", 404)

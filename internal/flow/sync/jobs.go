@@ -12,7 +12,9 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/jobs"
@@ -53,6 +55,8 @@ type (
 	RefreshArgs struct{}
 	// DecideArgs is the job that asks a changed joint rule about every opportunity.
 	DecideArgs struct{}
+	// TaggingArgs is the job that asks changed tagging rules about every opportunity.
+	TaggingArgs struct{}
 )
 
 // Kind names the job.
@@ -85,10 +89,14 @@ func (RefreshArgs) Kind() string { return "portal_refresh" }
 // Kind names the job.
 func (DecideArgs) Kind() string { return "joint_decide" }
 
+// Kind names the job.
+func (TaggingArgs) Kind() string { return "tagging_check" }
+
 // JobKinds names the kinds of all jobs of the flows.
 func JobKinds() []string {
 	return []string{
-		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(),
+		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(),
 	}
 }
 
@@ -153,6 +161,7 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	})
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
+	jobs.Add(r, time.Hour, func(ctx context.Context, _ TaggingArgs) error { return s.Tagging.CheckAll(ctx) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
@@ -200,7 +209,7 @@ func (s *Service) Hook(client func() *jobs.Client) {
 		}
 		return client().Insert(ctx, tx, PushArgs{}, syncOnce)
 	}
-	s.Registrations.Wake, s.Registrations.Write, s.Activities.Write = wake, write, write
+	s.Registrations.Wake, s.Registrations.Write, s.Activities.Write, s.Tagging.Write = wake, write, write, write
 	s.Registrations.Look = func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error {
 		return client().Insert(ctx, tx, ChangesArgs{Cloud: c}, anyOnce)
 	}
@@ -210,9 +219,18 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	s.Invitations.Wake = func(ctx context.Context, tx *db.Tx, invitationID string) error {
 		return client().Insert(ctx, tx, InvitationArgs{InvitationID: invitationID}, urgent)
 	}
+	s.Invitations.Store = func(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error {
+		return s.storeOpportunities(ctx, tx, accountIDs{}, list)
+	}
+	if s.CRM != nil {
+		s.Invitations.CRM = s.CRM
+	}
 	s.Registrations.Happened = s.Activities.OnRegistration
 	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, DecideArgs{}, anyOnce)
+	}
+	s.Tagging.PlanCheck = func(ctx context.Context, tx *db.Tx) error {
+		return client().Insert(ctx, tx, TaggingArgs{}, anyOnce)
 	}
 }
 
@@ -292,6 +310,9 @@ func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
 			return err
 		}
 	}
+	if err := s.sweepBulk(ctx, client); err != nil {
+		return err
+	}
 	if err := s.ReportUsage(ctx); err != nil {
 		return err
 	}
@@ -317,7 +338,11 @@ func (s *Service) Waiting(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	edits, err := registration.CountPendingEdits(ctx, s.DB)
-	return dirty + pending + edits, err
+	if err != nil {
+		return 0, err
+	}
+	corrections, err := tagging.CountPending(ctx, s.DB)
+	return dirty + pending + edits + corrections, err
 }
 
 // Settled reports whether nothing is left that the flows could do now: no job

@@ -67,6 +67,7 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 					return s.storeOpportunities(ctx, tx, accounts, rows)
 				})
 		},
+		func(ctx context.Context) (int64, error) { return s.readActivities(ctx) },
 	} {
 		n, err := step(ctx)
 		total += n
@@ -401,13 +402,25 @@ func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, accounts ac
 	if err != nil || len(changed) == 0 {
 		return err
 	}
+	if err := s.Invitations.Arrived(ctx, tx, changed); err != nil {
+		return err
+	}
 	m, err := s.Opportunities.Matcher(ctx, tx)
 	if err != nil {
 		return err
 	}
 	touched, err := opportunity.Decide(ctx, tx, m, changed)
-	if err != nil || len(touched) == 0 {
+	if err != nil {
 		return err
 	}
-	return s.Opportunities.Changed(ctx, tx, touched)
+	if len(touched) > 0 {
+		if err := s.Opportunities.Changed(ctx, tx, touched); err != nil { // which looks at their tags, too
+			return err
+		}
+	}
+	done := make(map[string]bool, len(touched))
+	for i := range touched {
+		done[touched[i].ID] = true
+	}
+	return s.Tagging.Check(ctx, tx, slices.DeleteFunc(changed, func(o opportunity.Opportunity) bool { return done[o.ID] }))
 }

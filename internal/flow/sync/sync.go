@@ -14,10 +14,12 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/notify"
@@ -29,6 +31,7 @@ import (
 type CRM interface {
 	registration.CRM
 	activity.CRM
+	invitation.CRM
 	// People gives the users.
 	People(ctx context.Context, read connection.Read) iter.Seq2[team.Person, error]
 	// Accounts gives the accounts.
@@ -71,7 +74,7 @@ type Progress struct {
 }
 
 // LastStep is the last step of a read of Salesforce.
-const LastStep = "Opportunity"
+const LastStep = string(activity.ObjectEvent)
 
 // TopicSync is the topic of Progress news.
 const TopicSync = "sync"
@@ -107,6 +110,7 @@ type Service struct {
 	Registrations *registration.Service
 	Activities    *activity.Service
 	Invitations   *invitation.Service
+	Tagging       *tagging.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
 
@@ -117,6 +121,8 @@ type Service struct {
 	// Background marks the calls to the CRM that nobody waits for, so that they
 	// leave the last of its daily calls to people; nil marks none.
 	Background func(context.Context) context.Context
+
+	bulk *bulk.Service // set by HookBulk; nil has no acts carried on
 }
 
 // ErrNotConnected is what a flow gives when Salesforce is not connected.
@@ -130,10 +136,16 @@ func (s *Service) Push(ctx context.Context) error {
 	}
 	err := s.pushEdits(ctx)
 	if err == nil {
+		err = s.pushCorrections(ctx)
+	}
+	if err == nil {
 		err = s.pushRegistrations(ctx)
 	}
 	if err == nil {
 		err = s.pushActivities(ctx)
+	}
+	if err == nil {
+		err = s.pushRecorded(ctx)
 	}
 	if ctx.Err() != nil {
 		return err
@@ -153,21 +165,38 @@ func (s *Service) pushEdits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var passed error
+	return s.update(ctx, changes, func(i int, err error) error { return s.Registrations.WrittenCRM(ctx, edits[i], err) })
+}
+
+// pushCorrections writes the corrections of tags that people confirmed. One whose
+// opportunity changed in Salesforce meanwhile is left until that was read.
+func (s *Service) pushCorrections(ctx context.Context) error {
+	changes, corrections, err := s.Tagging.Pending(ctx, pushBatch)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, changes, func(i int, err error) error { return s.Tagging.Written(ctx, &corrections[i], err) })
+}
+
+// update writes changes to opportunities one by one and has each outcome kept. It
+// ends at the first error that passes by itself.
+func (s *Service) update(ctx context.Context, changes []registration.CRMChange, keep func(i int, err error) error) error {
 	for i, c := range changes {
-		err := s.CRM.UpdateOpportunity(ctx, c)
+		res, err := s.CRM.UpdateOpportunity(ctx, c)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if serr := s.Registrations.WrittenCRM(ctx, edits[i], err); serr != nil {
-			return serr
+		if err != nil {
+			return err
 		}
-		if err != nil && !problem.Is(err, problem.KindPrecondition) && problem.RetryOf(err) != problem.RetryHuman {
-			passed = err
-			break
+		if err := keep(i, res.Err); err != nil {
+			return err
+		}
+		if res.Err != nil && !problem.Is(res.Err, problem.KindPrecondition) && problem.RetryOf(res.Err) != problem.RetryHuman {
+			return res.Err
 		}
 	}
-	return passed
+	return nil
 }
 
 func (s *Service) pushRegistrations(ctx context.Context) error {

@@ -103,6 +103,7 @@ const (
 	ActionRead           Action = "read"            // see accounts, opportunities, registrations, activities
 	ActionReadOperations Action = "read_operations" // see connections and jobs
 	ActionSync           Action = "sync"            // start a sync run
+	ActionLog            Action = "log_activity"    // record, change and cancel activities and intro meetings
 	ActionMarkJoint      Action = "mark_joint"      // say that an opportunity is joint, or is not
 	ActionRegister       Action = "register"        // check, register and resubmit an opportunity
 	ActionUpdate         Action = "update"          // change a registered opportunity in the portal, settle a conflict
@@ -197,6 +198,8 @@ func Words(a Action) string {
 		return "see connections and jobs"
 	case ActionSync:
 		return "start a sync"
+	case ActionLog:
+		return "record an activity"
 	case ActionMarkJoint:
 		return "mark an opportunity as joint"
 	case ActionRegister:

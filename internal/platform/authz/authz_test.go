@@ -9,7 +9,7 @@ import (
 
 func TestWhoMayDoWhat(t *testing.T) {
 	t.Parallel()
-	team := []Action{ActionReadOperations, ActionSync, ActionMarkJoint, ActionRegister, ActionUpdate, ActionLaunch, ActionClose, ActionAccept, ActionReject, ActionRetryJob}
+	team := []Action{ActionReadOperations, ActionSync, ActionLog, ActionMarkJoint, ActionRegister, ActionUpdate, ActionLaunch, ActionClose, ActionAccept, ActionReject, ActionRetryJob}
 	everyone := []Action{ActionRead, ActionSaveView, ActionOwnToken, ActionOwnPassword, ActionAsk}
 	lead := []Action{ActionChangeSettings, ActionManagePeople, ActionApprove}
 	allowed := map[Level][]Action{

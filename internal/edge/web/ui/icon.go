@@ -61,6 +61,7 @@ const (
 	IconUndo        IconName = "undo"
 	IconEye         IconName = "eye"
 	IconDiffer      IconName = "differ"
+	IconTag         IconName = "tag"
 	IconEmpty       IconName = "empty"
 )
 
@@ -116,6 +117,7 @@ var iconPaths = map[IconName]string{
 	IconUndo:        `<path d="M5.500 3 2.500 6l3 3M2.500 6h7a4 4 0 0 1 0 8H6"/>`,
 	IconEye:         `<path d="M1.500 8S4 3.500 8 3.500 14.500 8 14.500 8 12 12.500 8 12.500 1.500 8 1.500 8z"/><circle cx="8" cy="8" r="2"/>`,
 	IconDiffer:      `<path d="M3 6h10M3 10h10M10.500 3l-5 10"/>`,
+	IconTag:         `<path d="M2.500 3.500v4.600a1 1 0 0 0 .3.7l4.900 4.900a1 1 0 0 0 1.400 0l4.600-4.600a1 1 0 0 0 0-1.400L8.800 2.800a1 1 0 0 0-.7-.3H3.500a1 1 0 0 0-1 1zM5.600 5.600h.01"/>`,
 	IconEmpty:       `<path d="M2.500 9.500 4.500 3.500h7l2 6v3a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1zM2.500 9.500h3.300a2.200 2.200 0 0 0 4.400 0h3.300"/>`,
 }
 

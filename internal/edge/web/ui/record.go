@@ -241,10 +241,19 @@ type Event struct {
 	Kind  ActorKind
 	Actor string
 	// What in a few words, without the actor: "approved the registration".
-	What  string
-	At    time.Time
-	Tone  Tone
-	Cloud string
+	What string
+	// Href, if set, is the page of what happened.
+	Href string
+	// Mark, if it has a text, tells one sort of event from another.
+	Mark Badge
+	// Place says what it belongs to, where a timeline holds that of several.
+	Place     string
+	PlaceHref string
+	At        time.Time
+	// AllDay leaves out the time of day.
+	AllDay bool
+	Tone   Tone
+	Cloud  string
 	// Detail is shown behind a disclosure labelled DetailLabel ("What changed").
 	Detail      templ.Component
 	DetailLabel string
@@ -254,7 +263,9 @@ type Event struct {
 type Timeline struct {
 	Events []Event
 	// Zone draws the line between days; nil is UTC.
-	Zone     *time.Location
+	Zone *time.Location
+	// Filters are links that narrow it.
+	Filters  []Tab
 	MoreHref string
 	Empty    EmptyState
 }

@@ -142,6 +142,14 @@ type WorkItem struct {
 	// Other is a second act beside it, where the one decides and this one says no;
 	// without a label it is left out.
 	Other Button
+	// More says how many of its kind are not shown: a line under the last one that is.
+	More WorkMore
+}
+
+// WorkMore leads to the rest of a kind; without a text there is none.
+type WorkMore struct {
+	Text string
+	Href string
 }
 
 // WorkList is a titled part of Today, the most urgent first as given.
@@ -149,8 +157,11 @@ type WorkList struct {
 	ID    string
 	Title string
 	Items []WorkItem
+	Total int // with those that are not shown; 0 is as many as Items
 	Empty EmptyState
 }
+
+func (l WorkList) total() int64 { return int64(max(l.Total, len(l.Items))) }
 
 // Render writes the list.
 func (l WorkList) Render(ctx context.Context, w io.Writer) error { return l.html().Render(ctx, w) }

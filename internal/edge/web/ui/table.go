@@ -35,6 +35,8 @@ type Column struct {
 	Fixed bool
 	// Grow gives the column the room that is left.
 	Grow bool
+	// Wrap breaks long texts into lines: names, sentences.
+	Wrap bool
 }
 
 // Row is one record. Cells are in the order of the columns; the first cell is

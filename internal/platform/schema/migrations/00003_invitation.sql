@@ -33,6 +33,8 @@ CREATE TABLE invitation (
   answered_at timestamptz,
   remote_opportunity_id text NOT NULL DEFAULT '',
   opportunity_id text NOT NULL DEFAULT '',
+  opportunity_crm_id text NOT NULL DEFAULT '',
+  draft text NOT NULL DEFAULT '{}',
   registration_id text NOT NULL DEFAULT '',
   error text NOT NULL DEFAULT '',
   error_code text NOT NULL DEFAULT '',
@@ -50,6 +52,7 @@ CREATE INDEX invitation_due ON invitation (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX invitation_order ON invitation (order_key);
 CREATE INDEX invitation_state ON invitation (state, order_key);
 CREATE INDEX invitation_opportunity ON invitation (opportunity_id) WHERE opportunity_id <> '';
+CREATE INDEX invitation_remote_opportunity ON invitation (cloud, remote_opportunity_id) WHERE remote_opportunity_id <> '';
 
 CREATE TABLE invitation_event (
   id text PRIMARY KEY,

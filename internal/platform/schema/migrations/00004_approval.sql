@@ -36,6 +36,7 @@ CREATE UNIQUE INDEX approval_one_pending ON approval (wish, action, subject, par
 CREATE INDEX approval_state ON approval (state, id);
 CREATE INDEX approval_requester ON approval (requested_by, id);
 CREATE INDEX approval_opportunity ON approval (opportunity_id);
+CREATE INDEX approval_subject ON approval (subject) WHERE state = 'pending';
 
 -- +goose Down
 SELECT 1;

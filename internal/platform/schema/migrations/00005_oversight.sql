@@ -22,7 +22,8 @@ CREATE TABLE bulk_run (
   ended_at timestamptz
 );
 
-CREATE INDEX bulk_run_undoes ON bulk_run (undoes) WHERE undoes <> '';
+CREATE UNIQUE INDEX bulk_run_undoes ON bulk_run (undoes) WHERE undoes <> '';
+CREATE INDEX bulk_run_open ON bulk_run (begun_at) WHERE ended_at IS NULL;
 
 CREATE TABLE bulk_row (
   run_id text NOT NULL REFERENCES bulk_run (id) ON DELETE CASCADE,

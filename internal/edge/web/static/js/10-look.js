@@ -27,3 +27,11 @@
   });
   Tandem.onContent(show);
 })();
+
+// The tab that is open is in view, however many there are before it.
+Tandem.onContent((root) => {
+  for (const tab of root.querySelectorAll(".tabs > [aria-current]")) {
+    const strip = tab.parentElement;
+    if (strip.scrollWidth > strip.clientWidth) strip.scrollLeft = tab.offsetLeft - strip.offsetLeft - (strip.clientWidth - tab.offsetWidth) / 2;
+  }
+});

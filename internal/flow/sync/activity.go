@@ -1,0 +1,199 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/platform/db"
+	"github.com/tandem-cosell/tandem/internal/platform/notify"
+)
+
+var activityObjects = []activity.Object{activity.ObjectTask, activity.ObjectEvent}
+
+// pushRecorded writes what people recorded: it looks at what Salesforce holds of each,
+// merges, and writes what is left to write, until nothing waits.
+func (s *Service) pushRecorded(ctx context.Context) error {
+	for {
+		due, err := s.Activities.Due(ctx, pushBatch)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		found := map[string]activity.Remote{}
+		for _, o := range activityObjects {
+			var keys []string
+			for i := range due {
+				if due[i].CRMObject == o {
+					keys = append(keys, due[i].CRMKey)
+				}
+			}
+			if len(keys) == 0 {
+				continue
+			}
+			some, err := s.CRM.LookActivities(ctx, o, keys)
+			if err != nil {
+				return err
+			}
+			for k, r := range some {
+				found[k] = r
+			}
+		}
+		writes, err := s.Activities.Plan(ctx, due, found)
+		if err != nil {
+			return err
+		}
+		if len(writes) > 0 {
+			results, err := s.CRM.WriteActivities(ctx, writes)
+			if err != nil {
+				return err
+			}
+			if _, err := s.Activities.Written(ctx, writes, results); err != nil {
+				return err
+			}
+			for _, r := range results {
+				if err := r.Passing(); err != nil {
+					return err
+				}
+			}
+		}
+		s.Hub.Publish(notify.News{Topic: "activities"})
+	}
+}
+
+// watchBatch is for how many opportunities the activities are asked for in one go.
+const watchBatch = 250
+
+// readActivities reads the Tasks and Events of opportunities that became joint since the
+// last time, and then those that changed.
+func (s *Service) readActivities(ctx context.Context) (int64, error) {
+	var total int64
+	marks := map[activity.Object]time.Time{}
+	for _, o := range activityObjects {
+		mark, err := cursor(ctx, s.DB, string(o))
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", o, err)
+		}
+		if mark.IsZero() { // what was there before is read with its opportunity
+			if mark, err = s.CRM.NewestActivity(ctx, o); err != nil {
+				return 0, fmt.Errorf("read %s: %w", o, err)
+			}
+			if mark.IsZero() {
+				mark = time.Unix(0, 0).UTC()
+			}
+			if err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, string(o), mark) }); err != nil {
+				return 0, err
+			}
+		}
+		marks[o] = mark
+	}
+	for {
+		list, err := s.Activities.Unwatched(ctx, watchBatch)
+		if err != nil {
+			return total, err
+		}
+		if len(list) == 0 {
+			break
+		}
+		n, err := s.watch(ctx, list)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	for _, o := range activityObjects {
+		n, err := s.readChanged(ctx, o, marks[o])
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// watch reads all activities of opportunities, and stores them in the transaction that
+// begins to follow them.
+func (s *Service) watch(ctx context.Context, list []activity.Watched) (int64, error) {
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = list[i].OpportunityCRMID
+	}
+	var rows []activity.Remote
+	for _, o := range activityObjects {
+		for r, err := range s.CRM.ActivitiesOf(ctx, o, ids) {
+			if err != nil {
+				return 0, fmt.Errorf("read %s: %w", o, err)
+			}
+			rows = append(rows, r)
+		}
+	}
+	var total int64
+	err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error {
+		total = 0
+		if err := s.Activities.Watch(ctx, tx, list); err != nil {
+			return err
+		}
+		return s.storeActivities(ctx, tx, rows, &total)
+	})
+	return total, err
+}
+
+func (s *Service) storeActivities(ctx context.Context, tx *db.Tx, rows []activity.Remote, total *int64) error {
+	for some := range slices.Chunk(rows, batch) {
+		n, err := s.Activities.Import(ctx, tx, some)
+		if err != nil {
+			return err
+		}
+		*total += int64(n)
+	}
+	return nil
+}
+
+// readChanged reads the Tasks or Events that changed since the high-water mark, whatever
+// they are about: one that was moved to another record has to be seen.
+func (s *Service) readChanged(ctx context.Context, o activity.Object, mark time.Time) (int64, error) {
+	p := Progress{Step: string(o)}
+	s.Hub.Publish(notify.News{Topic: TopicSync, Data: p})
+	next, stop := iter.Pull2(s.CRM.ChangedActivities(ctx, o, mark.Add(-overlap)))
+	defer stop()
+	for more := true; more; {
+		rows := make([]activity.Remote, 0, batch)
+		for more && len(rows) < batch {
+			var r activity.Remote
+			var err error
+			if r, err, more = next(); err != nil {
+				return p.Done, fmt.Errorf("read %s: %w", o, err)
+			}
+			if more {
+				rows = append(rows, r)
+			}
+		}
+		if len(rows) == 0 {
+			break
+		}
+		var n int64
+		err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error {
+			n = 0
+			if err := s.storeActivities(ctx, tx, rows, &n); err != nil {
+				return err
+			}
+			if last := rows[len(rows)-1].Stamp; last.After(mark) {
+				mark = last
+				return saveCursor(ctx, tx, string(o), last)
+			}
+			return nil
+		})
+		if err != nil {
+			return p.Done, fmt.Errorf("store %s: %w", o, err)
+		}
+		p.Done += n
+	}
+	p.Ended = true
+	s.Hub.Publish(notify.News{Topic: TopicSync, Data: p})
+	if p.Done > 0 {
+		s.Hub.Publish(notify.News{Topic: "activities"})
+	}
+	return p.Done, nil
+}
