@@ -22,6 +22,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	flow "github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -186,7 +187,7 @@ func (w *world) start() {
 	})
 	w.sync = &flow.Service{
 		DB: w.db, Clock: w.clock, Log: quiet, Opportunities: opps, Activities: acts, Connections: connection.NewService(w.db, w.clock), Hub: &notify.Hub{},
-		Registrations: w.regs, CRM: salesforce.NewCRM(crm, "USD"), Portals: []flow.Portal{w.portal},
+		Registrations: w.regs, Tagging: tagging.NewService(w.db, w.clock, opps), CRM: salesforce.NewCRM(crm, "USD"), Portals: []flow.Portal{w.portal},
 	}
 	push := func(ctx context.Context, tx *db.Tx) error { return w.plan(ctx, tx, "push", "") }
 	w.regs.Wake = func(ctx context.Context, tx *db.Tx, ids ...string) error {
