@@ -176,7 +176,7 @@ func (b *bulk) upload(c *call, id string) *reply {
 	case j.State != jobOpen:
 		err = invalidState(j, "given data")
 	case j.Uploaded:
-		err = refuse("BULK_API_ERROR", "Found multipe contents for job: <%s>, please 'Close' / 'Abort' / 'Delete' the current Job then create a new Job and make sure you only do 'PUT' once on a given Job.", j.ID[:15])
+		err = refuse("BULK_API_ERROR", "Found multiple contents for job: <%s>, please 'Close' / 'Abort' / 'Delete' the current Job then create a new Job and make sure you only do 'PUT' once on a given Job.", j.ID[:15])
 	default:
 		j.Uploaded, j.running = true, true // a second upload beside this one is refused
 	}

@@ -79,7 +79,7 @@ func TestAnIngestJobGoesThroughItsStatesAndAnswersRowByRow(t *testing.T) {
 	if a := o.put(id, "Name,NumberOfEmployees,BillingStreet\n\"Acme, Inc.\",12,\"1 \"\"Main\"\"\nStreet\"\n,5,\nBeta,many,\n").want(201, ""); a.body != "" {
 		t.Errorf("an upload answers %q", a.body)
 	}
-	if a := o.put(id, "Name\nx\n").want(400, "BULK_API_ERROR"); !strings.Contains(a.body, "Found multipe contents for job: <"+id[:15]+">") {
+	if a := o.put(id, "Name\nx\n").want(400, "BULK_API_ERROR"); !strings.Contains(a.body, "Found multiple contents for job: <"+id[:15]+">") {
 		t.Errorf("a second upload: %s", a.body)
 	}
 	o.api("GET", "/jobs/ingest/"+id+"/successfulResults", "").want(400, "INVALIDJOBSTATE")

@@ -123,13 +123,13 @@ func kindOf(o activity.Object, typ, subtype string) activity.Kind {
 	return activity.KindTask
 }
 
-// ChangedActivities gives the Tasks or Events that changed at or after since, deleted
-// and archived ones too.
-func (c *CRM) ChangedActivities(ctx context.Context, o activity.Object, since time.Time) iter.Seq2[activity.Remote, error] {
-	if since.IsZero() {
-		since = time.Unix(0, 0)
+// ChangedActivities gives the Tasks or Events that are asked for, deleted and archived
+// ones too.
+func (c *CRM) ChangedActivities(ctx context.Context, o activity.Object, read connection.Read) iter.Seq2[activity.Remote, error] {
+	if read.Since.IsZero() {
+		read.Since = time.Unix(0, 0)
 	}
-	return changed(ctx, c.client, string(o), activitySourcesOf(o), connection.Read{Since: since}, remoteActivity(o))
+	return changed(ctx, c.client, string(o), activitySourcesOf(o), read, remoteActivity(o))
 }
 
 // ActivitiesOf gives the Tasks or Events of opportunities.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	sandbox "github.com/tandem-cosell/tandem/sandbox/salesforce"
 )
 
@@ -361,7 +362,7 @@ func TestActivitiesOfSalesforceAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	var changed []string
-	for r, err := range w.ChangedActivities(t.Context(), activity.ObjectTask, mark.Add(time.Millisecond)) {
+	for r, err := range w.ChangedActivities(t.Context(), activity.ObjectTask, connection.Read{Since: mark.Add(time.Millisecond)}) {
 		if err != nil || !r.Deleted {
 			t.Fatal(r, err)
 		}

@@ -46,9 +46,6 @@ type CRM interface {
 	// WriteActivities creates, changes and deletes records. A record that was changed
 	// after the write's Since is a result of kind precondition, and left alone.
 	WriteActivities(ctx context.Context, writes []Write) ([]Written, error)
-	// ChangedActivities gives the records that changed at or after since, deleted ones
-	// too, in the order of their stamps.
-	ChangedActivities(ctx context.Context, object Object, since time.Time) iter.Seq2[Remote, error]
 	// ActivitiesOf gives all records of opportunities by their CRM ids.
 	ActivitiesOf(ctx context.Context, object Object, opportunityCRMIDs []string) iter.Seq2[Remote, error]
 	// NewestActivity gives the stamp of the record that changed last, zero for none.

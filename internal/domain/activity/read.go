@@ -144,10 +144,10 @@ func (s *Service) rereadEngine(ctx context.Context, tx *db.Tx, a *Activity, r *R
 	return news, noteStamp(ctx, tx, a) // whatever the writing notes of it at the same time
 }
 
-// Unwatched gives joint opportunities (id and CRM id), at most limit, whose activities
-// Salesforce was not asked for yet.
-func (s *Service) Unwatched(ctx context.Context, limit int) ([]Watched, error) {
-	return unwatched(ctx, s.db, limit)
+// Unwatched gives joint opportunities (id and CRM id) whose activities Salesforce was
+// not asked for yet, by id from one on, at most limit.
+func (s *Service) Unwatched(ctx context.Context, afterID string, limit int) ([]Watched, error) {
+	return unwatched(ctx, s.db, afterID, limit)
 }
 
 // Watched is an opportunity whose activities are followed from an instant on.

@@ -103,10 +103,6 @@ func (o *org) WriteActivities(_ context.Context, writes []Write) ([]Written, err
 	return out, nil
 }
 
-func (o *org) ChangedActivities(context.Context, Object, time.Time) iter.Seq2[Remote, error] {
-	return func(func(Remote, error) bool) {}
-}
-
 func (o *org) ActivitiesOf(context.Context, Object, []string) iter.Seq2[Remote, error] {
 	return func(func(Remote, error) bool) {}
 }

@@ -160,10 +160,13 @@ func watchedBy(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]s
 	return out, err
 }
 
-func unwatched(ctx context.Context, q db.Queryer, limit int) ([]Watched, error) {
-	return db.Select[Watched](ctx, q, `SELECT o.id AS opportunity_id, o.crm_id AS opportunity_crm_id FROM opportunity o
-		WHERE NOT o.deleted AND o.id IN (SELECT j.opportunity_id FROM opportunity_cloud j WHERE j.joint
-			AND NOT EXISTS (SELECT 1 FROM activity_watch w WHERE w.opportunity_id = j.opportunity_id)) ORDER BY o.id LIMIT ?`, limit)
+// unwatched walks the decisions by opportunity: a first read asks again and again, and
+// each time has to begin where the last one ended.
+func unwatched(ctx context.Context, q db.Queryer, afterID string, limit int) ([]Watched, error) {
+	return db.Select[Watched](ctx, q, `SELECT DISTINCT j.opportunity_id AS opportunity_id, o.crm_id AS opportunity_crm_id
+		FROM opportunity_cloud j CROSS JOIN opportunity o WHERE o.id = j.opportunity_id AND j.opportunity_id > ? AND j.joint AND NOT o.deleted
+			AND NOT EXISTS (SELECT 1 FROM activity_watch w WHERE w.opportunity_id = j.opportunity_id)
+		ORDER BY j.opportunity_id LIMIT ?`, afterID, limit)
 }
 
 func watch(ctx context.Context, tx *db.Tx, list []Watched) error {

@@ -24,7 +24,7 @@ type Remote struct {
 	Face       Face
 	Done       bool // a Task that is closed; an Event always
 	Deleted    bool
-	Hidden     bool // private, or an invitee's copy: not for the team's eyes
+	Hidden     bool   // private, or an invitee's copy: not for the team's eyes
 	WhoCRMID   string // the contact that it is about
 	WhoName    string
 	OwnerName  string

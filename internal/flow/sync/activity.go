@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/notify"
 )
@@ -69,34 +70,21 @@ const watchBatch = 250
 // readActivities reads the Tasks and Events of opportunities that became joint since the
 // last time, and then those that changed.
 func (s *Service) readActivities(ctx context.Context) (int64, error) {
-	var total int64
-	marks := map[activity.Object]time.Time{}
 	for _, o := range activityObjects {
-		mark, err := cursor(ctx, s.DB, string(o))
-		if err != nil {
+		if err := s.firstMark(ctx, o); err != nil {
 			return 0, fmt.Errorf("read %s: %w", o, err)
 		}
-		if mark.IsZero() { // what was there before is read with its opportunity
-			if mark, err = s.CRM.NewestActivity(ctx, o); err != nil {
-				return 0, fmt.Errorf("read %s: %w", o, err)
-			}
-			if mark.IsZero() {
-				mark = time.Unix(0, 0).UTC()
-			}
-			if err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, string(o), mark) }); err != nil {
-				return 0, err
-			}
-		}
-		marks[o] = mark
 	}
-	for {
-		list, err := s.Activities.Unwatched(ctx, watchBatch)
+	var total int64
+	for after := ""; ; {
+		list, err := s.Activities.Unwatched(ctx, after, watchBatch)
 		if err != nil {
 			return total, err
 		}
 		if len(list) == 0 {
 			break
 		}
+		after = list[len(list)-1].OpportunityID
 		n, err := s.watch(ctx, list)
 		total += n
 		if err != nil {
@@ -104,13 +92,29 @@ func (s *Service) readActivities(ctx context.Context) (int64, error) {
 		}
 	}
 	for _, o := range activityObjects {
-		n, err := s.readChanged(ctx, o, marks[o])
+		n, err := s.readChanged(ctx, o)
 		total += n
 		if err != nil {
 			return total, err
 		}
 	}
 	return total, nil
+}
+
+// firstMark sets where the reading of changes begins: what was there before is read
+// with its opportunity.
+func (s *Service) firstMark(ctx context.Context, o activity.Object) error {
+	mark, err := cursor(ctx, s.DB, string(o))
+	if err != nil || !mark.IsZero() {
+		return err
+	}
+	if mark, err = s.CRM.NewestActivity(ctx, o); err != nil {
+		return err
+	}
+	if mark.IsZero() {
+		mark = time.Unix(0, 0).UTC()
+	}
+	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, string(o), mark) })
 }
 
 // watch reads all activities of opportunities, and stores them in the transaction that
@@ -153,47 +157,15 @@ func (s *Service) storeActivities(ctx context.Context, tx *db.Tx, rows []activit
 
 // readChanged reads the Tasks or Events that changed since the high-water mark, whatever
 // they are about: one that was moved to another record has to be seen.
-func (s *Service) readChanged(ctx context.Context, o activity.Object, mark time.Time) (int64, error) {
-	p := Progress{Step: string(o)}
-	s.Hub.Publish(notify.News{Topic: TopicSync, Data: p})
-	next, stop := iter.Pull2(s.CRM.ChangedActivities(ctx, o, mark.Add(-overlap)))
-	defer stop()
-	for more := true; more; {
-		rows := make([]activity.Remote, 0, batch)
-		for more && len(rows) < batch {
-			var r activity.Remote
-			var err error
-			if r, err, more = next(); err != nil {
-				return p.Done, fmt.Errorf("read %s: %w", o, err)
-			}
-			if more {
-				rows = append(rows, r)
-			}
-		}
-		if len(rows) == 0 {
-			break
-		}
-		var n int64
-		err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error {
-			n = 0
-			if err := s.storeActivities(ctx, tx, rows, &n); err != nil {
-				return err
-			}
-			if last := rows[len(rows)-1].Stamp; last.After(mark) {
-				mark = last
-				return saveCursor(ctx, tx, string(o), last)
-			}
-			return nil
-		})
-		if err != nil {
-			return p.Done, fmt.Errorf("store %s: %w", o, err)
-		}
-		p.Done += n
-	}
-	p.Ended = true
-	s.Hub.Publish(notify.News{Topic: TopicSync, Data: p})
-	if p.Done > 0 {
+func (s *Service) readChanged(ctx context.Context, o activity.Object) (int64, error) {
+	var stored int64
+	_, err := read(ctx, s, string(o), "activity", func(ctx context.Context, what connection.Read) iter.Seq2[activity.Remote, error] {
+		return s.CRM.ChangedActivities(ctx, o, what)
+	}, func(r *activity.Remote) time.Time { return r.Stamp }, func(ctx context.Context, tx *db.Tx, rows []activity.Remote) error {
+		return s.storeActivities(ctx, tx, rows, &stored)
+	})
+	if stored > 0 {
 		s.Hub.Publish(notify.News{Topic: "activities"})
 	}
-	return p.Done, nil
+	return stored, err
 }

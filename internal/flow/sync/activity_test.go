@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -261,6 +262,48 @@ func TestReadingWithoutNewsCostsOneCallForEachObject(t *testing.T) {
 		}
 		if got := f.calls.n - before; got != 2 {
 			t.Errorf("%d calls", got)
+		}
+	})
+}
+
+func TestAPullWithoutNewsCostsOneCallForEachObject(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		for range 2 { // what changed shortly before a read comes again with the next
+			f.org.Clock().Advance(10 * time.Minute)
+			f.pull()
+		}
+		before := f.calls.n
+		f.pull()
+		if got := f.calls.n - before; got != 7 {
+			t.Errorf("%d calls", got)
+		}
+	})
+}
+
+func TestActivitiesOfManyNewDealsAreReadOnceEach(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		const n = watchBatch + 40
+		_, err := f.org.Load(t.Context(), func(yield func(string, map[string]any) bool) {
+			for i := range n {
+				id := salesforce.ID18(fmt.Sprintf("006000000%06d", 100+i))
+				if !yield("Opportunity", map[string]any{"Id": id, "Name": fmt.Sprint("Deal ", i), "AccountId": "001000000000001AAA", "StageName": "1-Discovery", "CloseDate": "2026-12-31", "Fulfillment_Partner__c": "001000000000002AAA"}) ||
+					!yield("Task", map[string]any{"Subject": fmt.Sprint("Call ", i), "WhatId": id, "TaskSubtype": "Call", "Status": "Completed", "ActivityDate": "2026-10-01"}) {
+					return
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.pull()
+		for what, query := range map[string]string{"watched": `SELECT count(*) FROM activity_watch`, "calls": `SELECT count(*) FROM activity WHERE subject LIKE 'Call %'`} {
+			want := map[string]int{"watched": n + 1, "calls": n}[what]
+			if got, err := db.Get[int](t.Context(), f.DB, query); err != nil || got != want {
+				t.Errorf("%d %s, want %d (%v)", got, what, want, err)
+			}
+		}
+		if left, err := f.Activities.Unwatched(f.ctx, "", 10); err != nil || len(left) != 0 {
+			t.Errorf("left: %v, %v", left, err)
 		}
 	})
 }

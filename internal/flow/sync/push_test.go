@@ -92,6 +92,10 @@ func (c *crm) Opportunities(context.Context, connection.Read) iter.Seq2[opportun
 	return none
 }
 
+func (c *crm) ChangedActivities(context.Context, activity.Object, connection.Read) iter.Seq2[activity.Remote, error] {
+	return none
+}
+
 func (c *crm) Total(context.Context, string, time.Time) (int64, error) { return 0, nil }
 
 func (c *crm) Allowance(context.Context) (connection.Allowance, error) {

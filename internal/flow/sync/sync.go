@@ -42,6 +42,8 @@ type CRM interface {
 	Contacts(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Contact, error]
 	// Opportunities gives the opportunities.
 	Opportunities(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Opportunity, error]
+	// ChangedActivities gives the Tasks or Events.
+	ChangedActivities(ctx context.Context, object activity.Object, read connection.Read) iter.Seq2[activity.Remote, error]
 	// Total gives how many records of an object there are to read since then.
 	Total(ctx context.Context, object string, since time.Time) (int64, error)
 	// Allowance gives what background work may still use of the day.
