@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -28,6 +29,7 @@ type Service struct {
 	db            *db.DB
 	clock         clock.Clock
 	opportunities *opportunity.Service
+	partners      partners
 	// Write plans that Salesforce gets the corrections, and PlanCheck that all deals
 	// are looked at again; both in the transaction that made them due.
 	Write     func(ctx context.Context, tx *db.Tx) error
@@ -374,19 +376,39 @@ func (l *linter) finding(o *opportunity.Opportunity, rule string, accounts map[c
 	return Finding{}, false
 }
 
+// partners remembers which accounts stand as partners: to find that reads every deal
+// that has one.
+type partners struct {
+	mu   sync.Mutex
+	list []namedAccount
+	at   time.Time
+}
+
+// partnersFor is how long a correction may rest on what was found before.
+const partnersFor = time.Minute
+
 // accounts gives the account under which each cloud stands as a partner: the one
-// that is used most.
+// that is used most, as it was found less than a minute ago.
 func (s *Service) accounts(ctx context.Context, m *opportunity.Matcher) (map[cloud.Cloud]Account, error) {
-	list, err := partnerAccounts(ctx, s.db)
+	p := &s.partners
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := s.clock.Now(); p.at.IsZero() || now.Sub(p.at) >= partnersFor || now.Before(p.at) {
+		list, err := partnerAccounts(ctx, s.db)
+		if err != nil {
+			return nil, err
+		}
+		p.list, p.at = list, now
+	}
 	out := map[cloud.Cloud]Account{}
-	for _, a := range list {
+	for _, a := range p.list {
 		for _, c := range m.Named(a.Name) {
 			if _, ok := out[c]; !ok {
 				out[c] = Account(a)
 			}
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 // Accept is a person's word that a deal is tagged as it should be, for as long as
