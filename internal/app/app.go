@@ -217,7 +217,7 @@ func (a *App) services() {
 func (a *App) oversight() {
 	ready := func(c cloud.Cloud) bool { _, ok := a.Registrations.Portal(c); return ok }
 	a.Coverage = coverage.NewService(a.DB, a.Clock, a.Opportunities.Matcher, ready)
-	a.Attention = attention.NewService(a.DB, a.Clock, a.Registrations, a.Approvals, a.Activities)
+	a.Attention = attention.NewService(a.DB, a.Clock, a.Registrations, a.Approvals, a.Activities, a.Tagging)
 	a.Bulk = bulk.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Approvals, a.Attention, a.Team)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
@@ -33,11 +34,12 @@ const (
 	KindRecord       Kind = "record"       // Salesforce refused the registration's record
 	KindEdit         Kind = "edit"         // Salesforce refused a value from the portal or a person
 	KindActivity     Kind = "activity"     // Salesforce refused an activity, or changed it too
+	KindTags         Kind = "tags"         // Salesforce refused the correction of a deal's tags
 )
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
-	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity}
+	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindTags}
 }
 
 // Label is the kind in words.
@@ -53,6 +55,8 @@ func (k Kind) Label() string {
 		return "Salesforce field refused"
 	case KindActivity:
 		return "Activity not in Salesforce"
+	case KindTags:
+		return "Correction of tags refused"
 	}
 	return string(k)
 }
@@ -62,12 +66,12 @@ func (k Kind) Label() string {
 // our own check refused before the portal was asked.
 type Item struct {
 	Kind           Kind        `db:"kind"`
-	Ref            string      `db:"ref"` // the registration, or the activity
+	Ref            string      `db:"ref"` // the registration, the activity or the correction
 	Path           string      `db:"path"`
 	RegistrationID string      `db:"registration_id"`
 	OpportunityID  string      `db:"opportunity_id"`
 	AccountID      string      `db:"account_id"` // of an activity without a deal
-	What           string      `db:"what"`       // the subject of an activity
+	What           string      `db:"what"`       // the subject of an activity, or the rule of a correction
 	Name           string      `db:"name"`       // of the deal, else of the account
 	AccountName    string      `db:"account_name"`
 	OwnerName      string      `db:"owner_name"`
@@ -124,11 +128,12 @@ type Service struct {
 	registrations *registration.Service
 	approvals     *approval.Service
 	activities    *activity.Service
+	tagging       *tagging.Service
 }
 
 // NewService gives the use cases on a database.
-func NewService(d *db.DB, c clock.Clock, r *registration.Service, p *approval.Service, a *activity.Service) *Service {
-	return &Service{db: d, clock: c, registrations: r, approvals: p, activities: a}
+func NewService(d *db.DB, c clock.Clock, r *registration.Service, p *approval.Service, a *activity.Service, t *tagging.Service) *Service {
+	return &Service{db: d, clock: c, registrations: r, approvals: p, activities: a, tagging: t}
 }
 
 var errCursor = problem.Invalid("after", "malformed", "This is not a cursor that this list gave: begin from the first page")
@@ -356,6 +361,8 @@ func (s *Service) again(ctx context.Context, x *Item) (waiting string, err error
 		err = s.registrations.ResendEdit(ctx, x.RegistrationID, x.Path)
 	case KindActivity:
 		_, err = s.activities.Send(ctx, activity.Wish{ID: x.Ref})
+	case KindTags:
+		_, err = s.tagging.Again(ctx, x.Ref)
 	default:
 		res, err = s.approvals.Register(ctx, x.OpportunityID, x.Cloud)
 	}

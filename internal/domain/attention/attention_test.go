@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/db/dbtest"
@@ -95,6 +96,8 @@ type fixture struct {
 	ctx   context.Context
 	ids   map[string]string // opportunities by CRM id
 	woken []string
+
+	tagging *tagging.Service
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -108,7 +111,9 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 		regs := registration.NewService(d, f.clock, []registration.Portal{silent{}}, registration.DefaultPace)
 		regs.Wake = func(_ context.Context, _ *db.Tx, ids ...string) error { f.woken = append(f.woken, ids...); return nil }
 		acts := activity.NewService(d, f.clock)
-		f.Service = NewService(d, f.clock, regs, approval.NewService(d, f.clock, opportunity.NewService(d, f.clock), regs, acts), acts)
+		opps := opportunity.NewService(d, f.clock)
+		f.tagging = tagging.NewService(d, f.clock, opps)
+		f.Service = NewService(d, f.clock, regs, approval.NewService(d, f.clock, opps, regs, acts), acts, f.tagging)
 		f.world(t)
 		test(t, f)
 	})
@@ -340,6 +345,78 @@ func TestAnActivityOfAnAccountAndOneThatBothSidesChangedAreInTheInbox(t *testing
 		results, err := f.SendAgain(f.ctx, []string{a.ID(), b.ID()})
 		if err != nil || results[0].Err != nil || !problem.Is(results[1].Err, problem.KindConflict) {
 			t.Errorf("%+v, %v", results, err)
+		}
+	})
+}
+
+func TestARefusedCorrectionOfTagsIsInTheInboxUntilItIsAskedForAgainOrTheTagsChange(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		o := opportunity.Opportunity{
+			CRMID: "006T", Name: "Untyped", OwnerName: "Olga", DRPartner: "Amazon Web Services", DRPartnerCRMID: "001AWS", CRMModstamp: noon,
+			OrderType: "Growth", SQLSource: "Partner Generated",
+		}
+		store := func() {
+			f.clock.Advance(time.Minute)
+			o.CRMModstamp = f.clock.Now()
+			f.tx(t, func(tx *db.Tx) error {
+				got, err := opportunity.Import(f.ctx, tx, []opportunity.Opportunity{o})
+				if err != nil {
+					return err
+				}
+				f.ids["tags"] = got[0].ID
+				return f.tagging.Check(f.ctx, tx, got)
+			})
+		}
+		inbox := func() []Item { return f.all(t, Query{Kinds: []Kind{KindTags}}) }
+		refuse := func() {
+			t.Helper()
+			_, list, err := f.tagging.Pending(f.ctx, 10)
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%+v, %v", list, err)
+			}
+			no := problem.FromRemote(problem.Remote{System: "salesforce", Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION", Retry: problem.RetryHuman}, "A referral needs a contract (FIELD_CUSTOM_VALIDATION_EXCEPTION)", nil)
+			if err := f.tagging.Written(f.ctx, &list[0], no); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store()
+		found, err := f.tagging.Of(f.ctx, f.ids["tags"])
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%+v, %v", found, err)
+		}
+		if _, err := f.tagging.Correct(f.ctx, f.ids["tags"], found[0].Rule.ID, found[0].Tags); err != nil {
+			t.Fatal(err)
+		}
+		refuse()
+		list := inbox()
+		if len(list) != 1 || list[0].Name != "Untyped" || list[0].Code != "FIELD_CUSTOM_VALIDATION_EXCEPTION" || !strings.HasSuffix(list[0].Title, ": "+found[0].Rule.Title) {
+			t.Fatalf("%+v", list)
+		}
+		again := func() error {
+			t.Helper()
+			results, err := f.SendAgain(f.ctx, []string{list[0].ID()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return results[0].Err
+		}
+		if err := again(); err != nil {
+			t.Errorf("%v", err)
+		}
+		if left := inbox(); len(left) != 0 {
+			t.Errorf("%+v", left)
+		}
+		refuse()
+		if list = inbox(); len(list) != 1 {
+			t.Fatalf("%+v", list)
+		}
+		o.DRPartner, o.DRPartnerCRMID = "", ""
+		store()
+		if left := inbox(); len(left) != 0 {
+			t.Errorf("a correction of what is right now: %+v", left)
+		}
+		if err := again(); !problem.Is(err, problem.KindNotFound) {
+			t.Errorf("%v", err)
 		}
 	})
 }

@@ -20,7 +20,10 @@ const parts = `SELECT 'registration' AS kind, r.id AS ref, '' AS path, r.id AS r
 	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', '', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id
 		FROM activity a WHERE a.crm_state = 'failed'
 	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', 'changed_on_both_sides', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id
-		FROM activity a WHERE a.crm_state = 'conflict'`
+		FROM activity a WHERE a.crm_state = 'conflict'
+	UNION ALL SELECT 'tags', t.id, '', '', t.opportunity_id, '', '', '', t.error, 0, coalesce(t.done_at, t.asked_at), t.title, ''
+		FROM tagging_correction t JOIN tagging_finding f ON f.opportunity_id = t.opportunity_id AND f.rule = t.rule WHERE t.state = 'refused'
+		AND NOT EXISTS (SELECT 1 FROM tagging_correction n WHERE n.opportunity_id = t.opportunity_id AND n.rule = t.rule AND n.id > t.id)`
 
 // places are the deals of refusals, or the accounts where there is no deal.
 const places = ` LEFT JOIN opportunity o ON o.id = x.opportunity_id LEFT JOIN account c ON c.id = x.account_id`

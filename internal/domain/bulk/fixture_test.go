@@ -18,6 +18,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/attention"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/audit"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -234,7 +235,7 @@ func newFixture(t *testing.T, d *db.DB) *fixture {
 	acts, people := activity.NewService(d, c), team.NewService(d, c)
 	f.regs.Happened = acts.OnRegistration
 	f.approvals = approval.NewService(d, c, f.opps, f.regs, acts)
-	f.Service = NewService(d, c, f.opps, f.regs, f.approvals, attention.NewService(d, c, f.regs, f.approvals, acts), people)
+	f.Service = NewService(d, c, f.opps, f.regs, f.approvals, attention.NewService(d, c, f.regs, f.approvals, acts, tagging.NewService(d, c, f.opps)), people)
 	f.Plan = func(_ context.Context, _ *db.Tx, runID string) error {
 		f.planned = append(f.planned, runID)
 		return nil

@@ -67,6 +67,31 @@ func (s *Service) Correct(ctx context.Context, opportunityID, rule, tags string)
 	return c, err
 }
 
+// Again asks anew for a correction that Salesforce refused, if the finding is still as
+// it was then. Needs update.
+func (s *Service) Again(ctx context.Context, correctionID string) (Correction, error) {
+	if err := authz.Require(ctx, authz.ActionUpdate); err != nil {
+		return Correction{}, err
+	}
+	was, err := correctionByID(ctx, s.db, correctionID)
+	if err != nil {
+		return Correction{}, err
+	}
+	if was.State != CorrectionRefused {
+		return Correction{}, problem.Conflict("not_refused", "Salesforce has not refused this correction: look at the deal as it is now")
+	}
+	list, err := s.Of(ctx, was.OpportunityID)
+	if err != nil {
+		return Correction{}, err
+	}
+	for i := range list {
+		if f := &list[i]; f.Rule.ID == was.Rule && slices.Equal(f.Steps, was.Steps.V) {
+			return s.Correct(ctx, was.OpportunityID, was.Rule, f.Tags)
+		}
+	}
+	return Correction{}, problem.Conflict("changed", "The tags or the rule were changed since: look at the deal as it is now and confirm what it proposes")
+}
+
 // Try says what Correct would do, and does nothing. Needs update.
 func (s *Service) Try(ctx context.Context, opportunityID, rule, tags string) (Correction, error) {
 	if err := authz.Require(ctx, authz.ActionUpdate); err != nil {

@@ -163,6 +163,9 @@ func attentionHref(x *attention.Item) string {
 	if x.Kind == attention.KindActivity {
 		return activityPath(x.Ref, "")
 	}
+	if x.Kind == attention.KindTags {
+		return dealPath(x.OpportunityID, "tagging")
+	}
 	return dealPath(x.OpportunityID, "")
 }
 

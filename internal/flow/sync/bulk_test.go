@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -29,7 +30,7 @@ func TestAnActThatWasCutOffIsCarriedOnByAJobThatTheSweepPlans(t *testing.T) {
 		ctx, c, log := authz.With(t.Context(), authz.System), clock.System{}, slog.New(slog.DiscardHandler)
 		opps, regs, acts, people := opportunity.NewService(d, c), registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), team.NewService(d, c)
 		apprs := approval.NewService(d, c, opps, regs, acts)
-		many := bulk.NewService(d, c, opps, regs, apprs, attention.NewService(d, c, regs, apprs, acts), people)
+		many := bulk.NewService(d, c, opps, regs, apprs, attention.NewService(d, c, regs, apprs, acts, tagging.NewService(d, c, opps)), people)
 		s := &Service{DB: d, Clock: c, Log: log, Opportunities: opps, Registrations: regs, Activities: acts, Invitations: invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})}
 		registry := jobs.NewRegistry()
 		var client *jobs.Client

@@ -35,6 +35,7 @@ CREATE TABLE tagging_correction (
 );
 CREATE INDEX tagging_correction_opportunity ON tagging_correction (opportunity_id, asked_at);
 CREATE INDEX tagging_correction_pending ON tagging_correction (asked_at, id) WHERE state = 'pending';
+CREATE INDEX tagging_correction_refused ON tagging_correction (asked_at, id) WHERE state = 'refused';
 CREATE UNIQUE INDEX tagging_correction_once ON tagging_correction (opportunity_id, rule) WHERE state = 'pending';
 
 -- +goose Down
