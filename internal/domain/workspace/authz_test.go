@@ -215,6 +215,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"tagging.Counts":          {authz.ActionRead, func(ctx context.Context) error { _, err := tags.Counts(ctx); return err }},
 		"tagging.Accept":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Accept(ctx, "x", "y", "{}", "why") }},
 		"tagging.Reopen":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Reopen(ctx, "x", "y") }},
+		"tagging.Again":           {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Again(ctx, "x"); return err }},
 		"tagging.Correct":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Correct(ctx, "x", "y", "{}"); return err }},
 		"tagging.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Try(ctx, "x", "y", "{}"); return err }},
 		"tagging.Withdraw":        {authz.ActionUpdate, func(ctx context.Context) error { return tags.Withdraw(ctx, "x") }},
