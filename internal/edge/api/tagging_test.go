@@ -54,7 +54,7 @@ func TestAWrongTagIsFoundCorrectedInSalesforceAndGone(t *testing.T) {
 	// A read that began before is no help, and one that is asked for beside it is not
 	// made: it is asked for until one has seen what was written.
 	within(t, "the deal is found wrong still", func() bool {
-		shared.do(t, call{method: http.MethodPost, path: "/sync"})
+		shared.do(t, call{method: http.MethodPost, path: "/sync-runs"}).want(t, http.StatusAccepted)
 		return found() == nil
 	})
 	shared.do(t, call{method: http.MethodPost, path: "/tagging/corrections/" + made.ID + "/withdraw"}).want(t, http.StatusConflict)
