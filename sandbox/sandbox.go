@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
 	"github.com/tandem-cosell/tandem/sandbox/kit"
@@ -63,6 +65,10 @@ type Salesforce struct {
 	URL          string `json:"url"`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+	// PubSub is where the Pub/Sub API is, as host:port: by TLS with a certificate of
+	// the authority in the file PubSubCA (none without a folder), or in the clear.
+	PubSub   string `json:"pubsub"`
+	PubSubCA string `json:"pubsub_ca,omitempty"`
 }
 
 // Fleet is the running sandboxes.
@@ -72,6 +78,7 @@ type Fleet struct {
 	Salesforce *salesforce.Server
 
 	servers []*http.Server
+	events  *grpc.Server
 	failed  chan error
 }
 
@@ -88,7 +95,7 @@ func Start(ctx context.Context, opt Options) (*Fleet, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	f := &Fleet{failed: make(chan error, 2)}
+	f := &Fleet{failed: make(chan error, 3)}
 	if err := f.start(ctx, opt); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -142,7 +149,7 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 			return err
 		}
 	}
-	return f.serve(ctx, opt.PortBase)
+	return f.serve(ctx, opt)
 }
 
 // seedFile marks a folder whose seed is whole.
@@ -182,7 +189,8 @@ func path(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-func (f *Fleet) serve(ctx context.Context, base int) error {
+func (f *Fleet) serve(ctx context.Context, opt Options) error {
+	base := opt.PortBase
 	awsURL, err := f.listen(ctx, base, 0, f.AWS.Handler())
 	if err != nil {
 		return err
@@ -191,24 +199,63 @@ func (f *Fleet) serve(ctx context.Context, base int) error {
 	if err != nil {
 		return err
 	}
+	pubsub, authority, err := f.listenEvents(ctx, opt)
+	if err != nil {
+		return err
+	}
 	key, secret := f.AWS.Credentials()
 	id, clientSecret := f.Salesforce.Credentials()
 	f.Services = Services{
 		AWS:        AWS{URL: awsURL, AccessKeyID: key, SecretAccessKey: secret, Region: f.AWS.Region(), AccountID: f.AWS.AccountID()},
-		Salesforce: Salesforce{URL: sfURL, ClientID: id, ClientSecret: clientSecret},
+		Salesforce: Salesforce{URL: sfURL, ClientID: id, ClientSecret: clientSecret, PubSub: pubsub, PubSubCA: authority},
 	}
 	return nil
 }
 
-func (f *Fleet) listen(ctx context.Context, base, n int, h http.Handler) (string, error) {
-	port := 0
+// listenEvents serves the Pub/Sub API, and says where and with which authority's
+// certificate.
+func (f *Fleet) listenEvents(ctx context.Context, opt Options) (address, authority string, err error) {
+	server, certificate, err := f.Salesforce.EventServer()
+	if err != nil {
+		return "", "", err
+	}
+	if opt.Dir != "" {
+		authority = filepath.Join(opt.Dir, "pubsub-ca.pem")
+		if err := os.WriteFile(authority, certificate, 0o600); err != nil {
+			return "", "", err
+		}
+	}
+	ln, err := port(ctx, opt.PortBase, 2)
+	if err != nil {
+		return "", "", err
+	}
+	f.events = server
+	go func() {
+		if err := server.Serve(ln); err != nil {
+			f.failed <- err
+		}
+	}()
+	return ln.Addr().String(), authority, nil
+}
+
+// port opens the n-th port after base, any when base is 0.
+func port(ctx context.Context, base, n int) (net.Listener, error) {
+	number := 0
 	if base > 0 {
-		port = base + n
+		number = base + n
 	}
 	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(number)))
 	if err != nil {
-		return "", fmt.Errorf("a sandbox cannot listen: %w", err)
+		return nil, fmt.Errorf("a sandbox cannot listen: %w", err)
+	}
+	return ln, nil
+}
+
+func (f *Fleet) listen(ctx context.Context, base, n int, h http.Handler) (string, error) {
+	ln, err := port(ctx, base, n)
+	if err != nil {
+		return "", err
 	}
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	f.servers = append(f.servers, srv)
@@ -226,6 +273,9 @@ func (f *Fleet) Failed() <-chan error { return f.failed }
 // Close stops the sandboxes and closes their state.
 func (f *Fleet) Close() error {
 	var err error
+	if f.events != nil {
+		f.events.Stop()
+	}
 	for _, s := range f.servers {
 		err = errors.Join(err, s.Close())
 	}

@@ -1,7 +1,7 @@
 // Package clients answers "would the vendors' own libraries notice that they talk
 // to our sandboxes": it drives the sandboxes with the unmodified npm packages
-// @aws-sdk/client-partnercentral-selling and jsforce, through the calls of the
-// main job. The scripts beside this file hold the checks.
+// @aws-sdk/client-partnercentral-selling, jsforce and salesforce-pubsub-api-client,
+// through the calls of the main job. The scripts beside this file hold the checks.
 package clients
 
 import (
@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce/pack"
+	"github.com/tandem-cosell/tandem/sandbox"
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
@@ -69,6 +70,26 @@ func TestSalesforceClientDoesTheMainJob(t *testing.T) {
 	)
 	if calls := requests(t, url); calls < 60 {
 		t.Errorf("the client made %d calls, at least 60 are wanted", calls)
+	}
+}
+
+func TestSalesforcesEventsReachAClient(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	fleet, err := sandbox.Start(t.Context(), sandbox.Options{Seed: sandbox.SeedEmpty})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, fleet.Close) })
+	sf := fleet.Services.Salesforce
+	runScript(t, "salesforce-events.mjs",
+		"SALESFORCE_URL="+sf.URL,
+		"SALESFORCE_CLIENT_ID="+sf.ClientID,
+		"SALESFORCE_CLIENT_SECRET="+sf.ClientSecret,
+		"PUBSUB_ENDPOINT="+sf.PubSub,
+	)
+	if calls := requests(t, sf.URL); calls < 40 {
+		t.Errorf("the client made %d calls, at least 40 are wanted", calls)
 	}
 }
 

@@ -26,9 +26,12 @@ const (
 	FaultTruncate  FaultKind = "truncate"   // act, then cut the answer's body
 	FaultSession   FaultKind = "session"    // end the caller's sign-in and refuse, without acting
 	FaultLock      FaultKind = "lock"       // refuse one record of a write as held by somebody else
+	FaultDuplicate FaultKind = "duplicate"  // deliver one event of a stream twice
+	FaultGap       FaultKind = "gap"        // tell of one event only that it happened
+	FaultExpired   FaultKind = "expired"    // know no more what a reader of a stream had read
 )
 
-var faultKinds = []FaultKind{FaultThrottle, FaultError, FaultReset, FaultLostReply, FaultTruncate, FaultSession}
+var faultKinds = []FaultKind{FaultThrottle, FaultError, FaultReset, FaultLostReply, FaultTruncate, FaultSession, FaultDuplicate, FaultGap, FaultExpired}
 
 // Fault is what one request has to suffer: first the sleep, then the kind.
 type Fault struct {
@@ -62,6 +65,9 @@ type FaultSpec struct {
 	Truncate  float64
 	Session   float64
 	Lock      float64 // of the records that are written; it is drawn for each, beside the others
+	Duplicate float64 // of the events that are delivered
+	Gap       float64 // of the same
+	Expired   float64 // of the readers of a stream that come back
 	Lag       time.Duration
 	Seed      uint64
 }
@@ -124,7 +130,10 @@ func (f *Faults) setLocked(s FaultSpec) {
 func parseFaultSpec(spec string) (FaultSpec, error) {
 	s := FaultSpec{Seed: 1}
 	durations := map[string]*time.Duration{"latency": &s.Latency, "jitter": &s.Jitter, "lag": &s.Lag}
-	chances := map[string]*float64{"throttle": &s.Throttle, "error": &s.Error, "reset": &s.Reset, "lost_reply": &s.LostReply, "truncate": &s.Truncate, "session": &s.Session, "lock": &s.Lock}
+	chances := map[string]*float64{
+		"throttle": &s.Throttle, "error": &s.Error, "reset": &s.Reset, "lost_reply": &s.LostReply, "truncate": &s.Truncate, "session": &s.Session, "lock": &s.Lock,
+		"duplicate": &s.Duplicate, "gap": &s.Gap, "expired": &s.Expired,
+	}
 	seen := map[string]bool{}
 	for item := range strings.SplitSeq(spec, ",") {
 		item = strings.TrimSpace(item)
@@ -180,7 +189,7 @@ func parseFaultSpec(spec string) (FaultSpec, error) {
 }
 
 // FailNext lets the next n requests of an operation ("*" is any) fail with
-// kind (throttle, error, reset, lost_reply, truncate, session), before the
+// kind (any but lock), before the
 // standing set is asked. Several scripts queue up.
 func (f *Faults) FailNext(operation string, n int, kind string) error {
 	if operation == "" {
@@ -197,7 +206,11 @@ func (f *Faults) FailNext(operation string, n int, kind string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("faults: unknown kind %q; known are throttle, error, reset, lost_reply, truncate, session", kind)
+	names := make([]string, len(faultKinds))
+	for i, k := range faultKinds {
+		names[i] = string(k)
+	}
+	return fmt.Errorf("faults: unknown kind %q; known are %s", kind, strings.Join(names, ", "))
 }
 
 // Clear ends every trouble, the scripted ones too.
@@ -221,7 +234,7 @@ func (f *Faults) Next(operation string) Fault {
 	}
 	for i := range f.scripted {
 		s := &f.scripted[i]
-		if s.Operation != "*" && s.Operation != operation {
+		if s.Operation != "*" && s.Operation != operation || beside(s.Kind) {
 			continue
 		}
 		out.Kind = s.Kind
@@ -258,6 +271,36 @@ func (f *Faults) Record() bool {
 		return false
 	}
 	f.injected[FaultLock]++
+	return true
+}
+
+// beside says that a kind is drawn by Beside, not for requests.
+func beside(k FaultKind) bool { return k == FaultDuplicate || k == FaultGap || k == FaultExpired }
+
+// Beside says whether a trouble that is no request's own (duplicate, gap, expired)
+// happens now to what operation does.
+func (f *Faults) Beside(operation string, kind FaultKind) bool {
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.scripted {
+		s := &f.scripted[i]
+		if s.Kind != kind || s.Operation != "*" && s.Operation != operation {
+			continue
+		}
+		if s.Count--; s.Count == 0 {
+			f.scripted = append(f.scripted[:i], f.scripted[i+1:]...)
+		}
+		f.injected[kind]++
+		return true
+	}
+	p := map[FaultKind]float64{FaultDuplicate: f.spec.Duplicate, FaultGap: f.spec.Gap, FaultExpired: f.spec.Expired}[kind]
+	if p == 0 || f.rows.Float64() >= p {
+		return false
+	}
+	f.injected[kind]++
 	return true
 }
 
@@ -300,6 +343,9 @@ func (s FaultSpec) String() string {
 	chance("lost_reply", s.LostReply)
 	chance("session", s.Session)
 	chance("lock", s.Lock)
+	chance("duplicate", s.Duplicate)
+	chance("gap", s.Gap)
+	chance("expired", s.Expired)
 	add("lag", s.Lag)
 	parts = append(parts, "seed="+strconv.FormatUint(s.Seed, 10))
 	return strings.Join(parts, ",")

@@ -211,7 +211,7 @@ func (b *bulk) note(j *bulkJob, p bulkProgress) error {
 	if j.bulkProgress == p {
 		return nil
 	}
-	if err := b.s.journalChanges(nil, &p); err != nil {
+	if err := b.s.journalChanges(nil, nil, &p); err != nil {
 		return err
 	}
 	j.bulkProgress = p
@@ -237,6 +237,7 @@ func (run *ingestRun) chunk(r *csv.Reader, n, done int) error {
 		rows[i].values = append([]string(nil), values...)
 	}
 	x := run.b.s.begin(run.j.CreatedBy)
+	x.origin = "com/salesforce/api/bulk/" + run.j.Version
 	items := make([]item, n)
 	for i := range rows {
 		items[i].o = run.o

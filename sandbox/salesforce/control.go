@@ -21,13 +21,16 @@ import (
 //	POST /_control/merge            {"master","losers","fields"}: what a person does with duplicates
 //	POST /_control/daily-limit      {"name","limit","used"}: of an allocation, DailyApiRequests unless named
 //	GET, POST /_control/bulk        {"delay","pace","hard_delete","max_upload"}: see bulkSettings
+//	GET, POST /_control/events      {"keep_alive","keep","overflow","selected","denied","gap","forget"}: see busSettings
 //	POST /_control/load             JSON lines {"type":"Account","fields":{…}}
 func (s *Server) controlPages() http.Handler {
 	mux := http.NewServeMux()
-	kit.Control{Clock: s.clock, Faults: s.faults, Recorder: s.recorder, Moved: s.bulk.kick}.Register(mux)
+	kit.Control{Clock: s.clock, Faults: s.faults, Recorder: s.recorder, Moved: s.moved}.Register(mux)
 	mux.HandleFunc("GET /_control/stats", func(w http.ResponseWriter, _ *http.Request) { s.showStats(w) })
 	mux.HandleFunc("POST /_control/sessions/expire", func(w http.ResponseWriter, _ *http.Request) {
-		kit.AnswerControl(w, http.StatusOK, map[string]int{"expired": s.sessions.expireAll()})
+		expired := s.sessions.expireAll()
+		s.bus.kick()
+		kit.AnswerControl(w, http.StatusOK, map[string]int{"expired": expired})
 	})
 	mux.HandleFunc("POST /_control/lock-row", s.postLock)
 	mux.HandleFunc("POST /_control/daily-limit", s.postDailyLimit)
@@ -38,8 +41,16 @@ func (s *Server) controlPages() http.Handler {
 	mux.HandleFunc("POST /_control/merge", s.postMerge)
 	mux.HandleFunc("GET /_control/bulk", func(w http.ResponseWriter, _ *http.Request) { s.bulk.showSettings(w) })
 	mux.HandleFunc("POST /_control/bulk", s.bulk.postSettings)
+	mux.HandleFunc("GET /_control/events", func(w http.ResponseWriter, _ *http.Request) { s.showEvents(w) })
+	mux.HandleFunc("POST /_control/events", s.postEvents)
 	mux.HandleFunc("POST /_control/load", s.postLoad)
 	return mux
+}
+
+// moved has what waits for a time looked at.
+func (s *Server) moved() {
+	s.bulk.kick()
+	s.bus.kick()
 }
 
 func (s *Server) showStats(w http.ResponseWriter) {

@@ -303,6 +303,18 @@ func buildVersions() []apiVersion {
 // before says whether the call speaks a release older than n.
 func (c *call) before(n int) bool { return c.release() < n }
 
+// origin names the call in the events of what it changes: the interface and, where
+// the caller says so, the client (changeOrigin of ChangeEventHeader).
+func (c *call) origin() string {
+	out := "com/salesforce/api/rest/" + c.version
+	for option := range strings.SplitSeq(c.header.Get("Sforce-Call-Options"), ",") {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(option), "client="); ok && name != "" {
+			out += ";client=" + name
+		}
+	}
+	return out
+}
+
 // release is the call's version as a number: 67.
 func (c *call) release() int {
 	n, err := strconv.Atoi(strings.TrimSuffix(c.version, ".0"))

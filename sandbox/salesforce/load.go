@@ -14,7 +14,8 @@ import (
 // loadBatch is how many records Load writes in one transaction.
 const loadBatch = rowsPerEntry
 
-// Load brings records into the organisation past the API: the way to seed it.
+// Load brings records into the organisation past the API: the way to seed it, told
+// of by gap events, as what is done in the database itself.
 // Each pair is an object's name and the record's fields, whose values are
 // strings, booleans, numbers (float64, int, int64, json.Number), time.Time or
 // nil. Ids and audit fields (CreatedDate, LastModifiedById, SystemModstamp,
@@ -33,6 +34,7 @@ func (s *Server) Load(ctx context.Context, records iter.Seq2[string, map[string]
 				break
 			}
 			l.x = s.begin(s.org.UserID)
+			l.x.past = true
 		}
 		l.number++
 		if refused := l.record(name, fields); refused != nil {

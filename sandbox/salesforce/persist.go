@@ -13,12 +13,15 @@ import (
 
 // The journal's kinds: "org" names the organisation and its app, "rows" is
 // what one transaction wrote, "job" is a bulk job as it
-// stands, "setup" is what an administrator made of the organisation.
+// stands, "setup" is what an administrator made of the organisation, "event" is an
+// event that no transaction made, "lost" is up to where events are known no more.
 const (
 	kindOrg   = "org"
 	kindRows  = "rows"
 	kindJob   = "job"
 	kindSetup = "setup"
+	kindEvent = "event"
+	kindLost  = "lost"
 )
 
 type orgEntry struct {
@@ -32,7 +35,8 @@ type orgEntry struct {
 // rowEntry is a new row (Fields), a change of one (ID and Fields), a row that
 // was erased (ID and Erased) or several new rows (Columns and Rows). Fields that
 // are null or false in a new row are left out. An entry with Job says how far a
-// bulk job came with the transaction.
+// bulk job came with the transaction; one with Tx is the first and says what the
+// transaction's events have in common.
 type rowEntry struct {
 	Object  string         `json:"o"`
 	ID      string         `json:"i,omitempty"`
@@ -41,6 +45,7 @@ type rowEntry struct {
 	Rows    [][]any        `json:"r,omitempty"`
 	Erased  time.Time      `json:"x,omitzero"`
 	Job     *bulkProgress  `json:"j,omitempty"`
+	Tx      *txMeta        `json:"t,omitempty"`
 }
 
 // rowsPerEntry is how many new rows one journal entry holds at most.
@@ -48,22 +53,17 @@ const rowsPerEntry = 500
 
 // journalChanges writes a transaction as one journal line, and with it how far
 // it brought a bulk job, so that a kill loses both or neither.
-func (s *Server) journalChanges(done []change, progress *bulkProgress) error {
+func (s *Server) journalChanges(meta *txMeta, done []change, progress *bulkProgress) error {
 	if !s.journal.Kept() || len(done) == 0 && progress == nil {
 		return nil
 	}
-	dst := []byte{'['}
-	if progress != nil {
-		entry, err := json.Marshal(rowEntry{Job: progress})
-		if err != nil {
-			return err
-		}
-		dst = append(dst, entry...)
+	head, err := json.Marshal(rowEntry{Tx: meta, Job: progress})
+	if err != nil {
+		return err
 	}
+	dst := append([]byte{'['}, head...)
 	for len(done) > 0 {
-		if len(dst) > 1 {
-			dst = append(dst, ',')
-		}
+		dst = append(dst, ',')
 		run := insertRun(done)
 		if run > 1 {
 			rows := make([]soql.Row, run)
@@ -218,16 +218,7 @@ func (s *Server) replay() (found bool, err error) {
 			if err := json.Unmarshal(raw, &entries); err != nil {
 				return err
 			}
-			for _, e := range entries {
-				if e.Job != nil {
-					s.bulk.advance(*e.Job)
-					continue
-				}
-				if err := s.store.apply(e); err != nil {
-					return err
-				}
-			}
-			return nil
+			return s.applyEntries(entries)
 		case kindJob:
 			return s.bulk.adopt(raw)
 		case kindSetup:
@@ -236,6 +227,10 @@ func (s *Server) replay() (found bool, err error) {
 				return err
 			}
 			return s.restoreSetup(e)
+		case kindEvent:
+			return s.republish(raw)
+		case kindLost:
+			return s.bus.forget(raw)
 		default:
 			return fmt.Errorf("unknown kind %q", kind)
 		}
@@ -243,7 +238,32 @@ func (s *Server) replay() (found bool, err error) {
 	return found, err
 }
 
-func (st *store) apply(e rowEntry) error {
+// applyEntries does again what one journal line tells, and tells of it again.
+func (s *Server) applyEntries(entries []rowEntry) error {
+	var meta *txMeta
+	var done []change
+	for _, e := range entries {
+		if e.Job != nil {
+			s.bulk.advance(*e.Job)
+		}
+		if e.Tx != nil {
+			meta = e.Tx
+		}
+		if e.Object == "" {
+			continue
+		}
+		if err := s.store.apply(e, func(c change) { done = append(done, c) }); err != nil {
+			return err
+		}
+	}
+	if meta != nil {
+		s.bus.restore(*meta, done)
+	}
+	return nil
+}
+
+// apply does again what an entry tells; did hears of each row.
+func (st *store) apply(e rowEntry, did func(change)) error {
 	t := st.table(e.Object)
 	if t == nil {
 		return fmt.Errorf("unknown object %q", e.Object)
@@ -255,6 +275,7 @@ func (st *store) apply(e rowEntry) error {
 				st.last = e.Erased
 			}
 			if ok {
+				did(change{t: t, slot: slot, old: t.rows[slot]})
 				t.erase(slot, e.Erased)
 			} else { // a rewritten journal has the tombstone only
 				t.erased = append(t.erased, tombstone{e.ID, e.Erased})
@@ -268,6 +289,7 @@ func (st *store) apply(e rowEntry) error {
 		if err := st.applyFields(t, row, e.Fields); err != nil {
 			return err
 		}
+		did(change{t: t, slot: slot, old: t.rows[slot], new: row})
 		t.replace(slot, row)
 		st.observe(t, row)
 		return nil
@@ -277,7 +299,7 @@ func (st *store) apply(e rowEntry) error {
 		if err := st.applyFields(t, row, e.Fields); err != nil {
 			return err
 		}
-		return st.adopt(t, row)
+		return st.adopt(t, row, did)
 	}
 	fields := make([]*field, len(e.Columns))
 	for i, name := range e.Columns {
@@ -297,7 +319,7 @@ func (st *store) apply(e rowEntry) error {
 			}
 			row[f.index] = st.share(f, v)
 		}
-		if err := st.adopt(t, row); err != nil {
+		if err := st.adopt(t, row, did); err != nil {
 			return err
 		}
 	}
@@ -320,12 +342,12 @@ func (st *store) applyFields(t *table, row soql.Row, fields map[string]any) erro
 }
 
 // adopt inserts a row from the journal.
-func (st *store) adopt(t *table, row soql.Row) error {
+func (st *store) adopt(t *table, row soql.Row, did func(change)) error {
 	id := t.rowID(row)
 	if _, taken := t.slots[id]; taken || id == "" {
 		return fmt.Errorf("%s: id %q is missing or there already", t.obj.Name, id)
 	}
-	t.insert(row)
+	did(change{t: t, slot: t.insert(row), new: row})
 	st.observe(t, row)
 	return nil
 }
@@ -369,6 +391,9 @@ func (s *Server) compactIfLong() error {
 	}
 	return s.journal.Compact(func(emit func(string, any) error) error {
 		if err := emit(kindOrg, s.org); err != nil {
+			return err
+		}
+		if err := emit(kindLost, lostEntry{s.bus.latest()}); err != nil {
 			return err
 		}
 		for _, o := range s.store.schema.objects {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tandem-cosell/tandem/sandbox/kit"
@@ -203,6 +204,7 @@ func (s *Server) mergeRecords(x *tx, master string, losers []string, fields map[
 // transaction of a user that is not the integration's.
 func (s *Server) byPerson(f func(*tx) error) error {
 	x := s.begin(s.personID())
+	x.origin = "com/salesforce/api/soap/" + strconv.Itoa(newestVersion) + ".0;client=SfdcInternalAPI/" // Salesforce's pages
 	if err := f(x); err != nil {
 		x.rollback()
 		return err

@@ -81,6 +81,7 @@ func (s *Server) write(c *call, f func(x *tx) (*reply, *apiError)) *reply {
 		return rep
 	}
 	x := s.begin(c.userID)
+	x.origin = c.origin()
 	rep, err := f(x)
 	if err != nil {
 		x.rollback()

@@ -67,6 +67,8 @@ type Server struct {
 	allocations map[string]*quota // by the name that the limits resource gives
 	locks       *rowLocks
 	bulk        *bulk
+	bus         *bus
+	schemas     eventSchemas
 	control     http.Handler
 }
 
@@ -103,6 +105,10 @@ func New(opt Options) (*Server, error) {
 		}
 	}
 	s.bulk = newBulk(s, opt.StatePath)
+	s.bus = newBus(s.clock.Now)
+	if s.schemas, err = newEventSchemas(sch); err != nil {
+		return nil, fmt.Errorf("salesforce sandbox: %w", err)
+	}
 	s.ruling.Store(&ruling{})
 	if s.journal, err = kit.OpenJournal(opt.StatePath); err != nil {
 		return nil, fmt.Errorf("salesforce sandbox: %w", err)

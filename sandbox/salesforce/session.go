@@ -47,6 +47,14 @@ func (s *sessions) user(token string, now time.Time) (userID string, ok bool) {
 	return ses.userID, true
 }
 
+// lives says whether the session is still good, without renewing it.
+func (s *sessions) lives(token string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, ok := s.byID[token]
+	return ok && now.Sub(ses.lastUsed) <= s.ttl
+}
+
 func (s *sessions) revoke(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

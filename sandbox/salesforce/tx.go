@@ -18,6 +18,9 @@ type tx struct {
 	user  string
 	done  []change
 
+	origin string // through what it came: changeOrigin of its events
+	past   bool   // past the application, as a load goes
+
 	ruling     *ruling // what holds while the transaction runs
 	conditions map[string]func(soql.Row) bool
 
@@ -42,15 +45,15 @@ func (s *Server) begin(user string) *tx {
 	return x
 }
 
-// commit writes the changes to the journal and lets go of the store. When the
+// commit writes the changes to the journal, tells of them and lets go of the store. When the
 // journal cannot be written nothing has happened.
 func (x *tx) commit() error {
 	defer x.st.mu.Unlock()
-	if err := x.s.journalChanges(x.done, x.progress); err != nil {
+	err := x.s.bus.commit(x.meta(), x.done, func(m *txMeta) error { return x.s.journalChanges(m, x.done, x.progress) })
+	if err != nil {
 		x.rollbackTo(0)
-		return err
 	}
-	return nil
+	return err
 }
 
 func (x *tx) rollback() {

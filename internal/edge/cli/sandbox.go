@@ -59,8 +59,8 @@ func (c *sandboxCmd) Run(r *run) error {
 	if c.JSON {
 		err = r.print(map[string]any{"services": fleet.Services})
 	} else {
-		r.say("Salesforce           %s\n  client id          %s\n  client secret      %s\nAWS Partner Central  %s\n  access key id      %s\n  secret access key  %s\nCtrl-C ends them.\n",
-			fleet.Services.Salesforce.URL, fleet.Services.Salesforce.ClientID, fleet.Services.Salesforce.ClientSecret,
+		r.say("Salesforce           %s\n  client id          %s\n  client secret      %s\n  Pub/Sub API        %s\nAWS Partner Central  %s\n  access key id      %s\n  secret access key  %s\nCtrl-C ends them.\n",
+			fleet.Services.Salesforce.URL, fleet.Services.Salesforce.ClientID, fleet.Services.Salesforce.ClientSecret, fleet.Services.Salesforce.PubSub,
 			fleet.Services.AWS.URL, fleet.Services.AWS.AccessKeyID, fleet.Services.AWS.SecretAccessKey)
 	}
 	if err == nil {
