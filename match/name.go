@@ -17,7 +17,7 @@ const (
 )
 
 // Word is one word of a name, in the one spelling that all its variants share:
-// "hldgs" and "holdings" are "holding", "II" is "2", "United Kingdom" is "geogb".
+// "hldgs" and "holdings" are "holding", "II" is "2", "United Kingdom" is "@gb".
 type Word struct {
 	Text string
 	Kind Kind
@@ -198,8 +198,11 @@ func (p *nameParser) classify() {
 		if k == 1 {
 			w = p.classifyOne(w.Text, i)
 		}
-		if w.Kind == KindRegion && (i == 0 || p.word(i-1) == "of") {
-			w.Kind = KindGeneric // "Bank of China", "China Steel": it is the name
+		switch { // it is the name itself
+		case w.Kind == KindRegion && i == 0: // "China Steel"
+			w.Kind = KindGeneric
+		case w.Kind == KindRegion && p.word(i-1) == "of": // "Bank of China"
+			w.Kind = KindWord
 		}
 		p.words = append(p.words, w)
 		i += k

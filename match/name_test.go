@@ -94,7 +94,7 @@ func TestWordsHaveTheirKinds(t *testing.T) {
 	}{
 		{"Siemens Germany", []match.Kind{match.KindWord, match.KindRegion}},
 		{"Siemens Asia Pacific", []match.Kind{match.KindWord, match.KindRegion}},
-		{"Bank of China", []match.Kind{match.KindGeneric, match.KindLink, match.KindGeneric}},
+		{"Bank of China", []match.Kind{match.KindGeneric, match.KindLink, match.KindWord}},
 		{"China Baoan", []match.Kind{match.KindGeneric, match.KindWord}},
 		{"Phillips 66 Partners", []match.Kind{match.KindWord, match.KindNumeral, match.KindDivision}},
 		{"Kensington Acquisition V", []match.Kind{match.KindWord, match.KindWord, match.KindNumeral}},

@@ -86,7 +86,7 @@ var tables = sync.OnceValue(func() *tableSet {
 		t.countries[c[0]] = c[1]
 		if len(c[0]) > 3 {
 			t.addRegion(c[0], strings.ToLower(c[1]))
-			t.regionOf[c[1]] = "geo" + strings.ToLower(c[1])
+			t.regionOf[c[1]] = "@" + strings.ToLower(c[1])
 		}
 	})
 	for alias, w := range regionNames {
@@ -111,7 +111,7 @@ var tables = sync.OnceValue(func() *tableSet {
 })
 
 func (t *tableSet) addRegion(name, word string) {
-	word = "geo" + word
+	word = "@" + word
 	t.regions[name] = word
 	t.regions[word] = word
 	if first, _, more := strings.Cut(name, " "); more {
@@ -130,7 +130,7 @@ func eachLine(table string, f func(columns []string)) {
 // moreForms are endings that say something of the shares or the registration and
 // nothing of the company: the words of listings of securities, and "publ".
 var moreForms = []string{
-	"publ", "plc", "inc", "ltd", "llc", "lp", "corp", "co", "company", "corporation", "incorporated", "limited", "tbk", "bhd", "berhad", "pcl", "kk", "pt",
+	"publ", "plc", "inc", "ltd", "llc", "lp", "corp", "co", "company", "corporation", "incorporated", "limited", "tbk", "bhd", "berhad", "pcl", "kk", "kabushiki kaisha", "kabushiki gaisha", "godo kaisha", "yugen kaisha", "pt",
 	"adr", "gdr", "bdr", "cdr", "ads", "drn", "unsp", "spons", "sponsored", "unsponsored", "ord", "shs", "sh", "regd", "inh", "wts", "warrants", "units", "pfd", "fpo", "cdi",
 	"common stock", "ordinary shares", "registered shares", "class a", "class b", "cl a", "cl b", "depositary shares",
 }
