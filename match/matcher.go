@@ -101,6 +101,9 @@ func NewMatcher(ix *Index, m *Model, o Options) *Matcher {
 // Model gives the model that decides.
 func (m *Matcher) Model() *Model { return m.model }
 
+// Index gives the left list.
+func (m *Matcher) Index() *Index { return m.ix }
+
 // session is what one goroutine needs to match.
 type session struct {
 	*searcher

@@ -68,8 +68,17 @@ func words(n match.Name) string {
 func TestVariantsOfAWordAreOneWord(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{
-		{"Acme Hldgs", "Acme Holdings"}, {"Acme Intl", "Acme International"}, {"Acme Technologies", "Acme Technology"}, {"Acme II", "Acme 2"}, {"Acme 2nd", "Acme II"},
-		{"Acme United Kingdom", "Acme UK"}, {"A & B Foods", "A and B Foods"}, {"A.B.C. Foods", "ABC Foods"}, {"O'Reilly", "OReilly"}, {"Газпром", "Gazprom"}, {"Société Générale", "Societe Generale"},
+		{"Acme Hldgs", "Acme Holdings"},
+		{"Acme Intl", "Acme International"},
+		{"Acme Technologies", "Acme Technology"},
+		{"Acme II", "Acme 2"},
+		{"Acme 2nd", "Acme II"},
+		{"Acme United Kingdom", "Acme UK"},
+		{"A & B Foods", "A and B Foods"},
+		{"A.B.C. Foods", "ABC Foods"},
+		{"O'Reilly", "OReilly"},
+		{"Газпром", "Gazprom"},
+		{"Société Générale", "Societe Generale"},
 		{"Αθήνα Τράπεζα", "Athena Trapeza"},
 	} {
 		a, b := words(match.ParseName(c[0], "")), words(match.ParseName(c[1], ""))
