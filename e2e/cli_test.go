@@ -19,7 +19,7 @@ import (
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"serve", "demo", "sandbox", "sync", "doctor", "user", "user add", "user list", "user password", "user level", "user disable", "audit verify", "version"} {
+	for _, name := range []string{"serve", "demo", "sandbox", "sync", "doctor", "user", "user add", "user list", "user password", "user level", "user disable", "audit verify", "match", "match eval", "version"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			res := tandem(t, append(strings.Fields(name), "--help")...).ended(t, 0)
@@ -54,6 +54,10 @@ func TestAWrongCommandLineIsExplainedAndEndsWith2(t *testing.T) {
 		{"sandbox --clock yesterday", "neither a span"},
 		{"sandbox --port-base 65535", "port"},
 		{"demo --accounts many", "--accounts"},
+		{"match one.csv", "<right>"},
+		{"match nothere.csv nothere.csv", "nothere.csv cannot be read"},
+		{"match nothere.csv nothere.csv --threshold 2", "probability from 0 to 1"},
+		{"match eval --truth nothere.csv", "LEFT and RIGHT"},
 		{"user add --name Ada", "--email"},
 		{"user add --email ada --name Ada", "e-mail"},
 		{"user add --email ada@example.com --name Ada --level queen", "level"},

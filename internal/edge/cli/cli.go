@@ -43,6 +43,7 @@ type root struct {
 	Sync       syncCmd       `cmd:"" help:"Read Salesforce, register what is due, and write back, once."`
 	Doctor     doctorCmd     `cmd:"" help:"Check the configuration, the database and the outside systems."`
 	User       userCmd       `cmd:"" help:"Make and change the users of Tandem."`
+	Match      matchCmd      `cmd:"" help:"Find the companies of one list in another."`
 	Audit      auditCmd      `cmd:"" help:"Prove that the audit log is whole."`
 	Salesforce salesforceCmd `cmd:"" help:"What a Salesforce organisation needs for Tandem."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -1,0 +1,167 @@
+package match
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+)
+
+// Limits bounds the work of one lookup.
+type Limits struct {
+	Postings   int // rows looked at, 2,000 by default
+	Candidates int // rows compared, 8 by default
+}
+
+func (l Limits) orDefault() Limits {
+	return Limits{Postings: cmp.Or(l.Postings, 2_000), Candidates: cmp.Or(l.Candidates, 8)}
+}
+
+// searcher looks records up; one goroutine uses it at a time.
+type searcher struct {
+	ix      *Index
+	limits  Limits
+	score   []float32 // of every row, zero between lookups
+	touched []uint32
+	found   []probe
+	buf     []byte
+	top     []candidate
+}
+
+type probe struct {
+	list   []uint32
+	weight float32
+	df     int
+	hard   bool
+	key    string
+}
+
+// candidate is a row that may be the record.
+type candidate struct {
+	row   uint32
+	score float32
+}
+
+func (ix *Index) searcher(l Limits) *searcher {
+	return &searcher{ix: ix, limits: l.orDefault(), score: make([]float32, len(ix.rows))}
+}
+
+// find gives the rows that have most in common with an entity, best first.
+func (s *searcher) find(e *entity) []candidate {
+	ix := s.ix
+	s.found, s.touched, s.top = s.found[:0], s.touched[:0], s.top[:0]
+	country, known := slices.BinarySearch(ix.places, e.country)
+	known = known && e.country != ""
+	var norm float64
+	s.buf = e.features(s.buf, func(text []byte) {
+		f, _ := ix.features.find(text)
+		if f == 0 {
+			return
+		}
+		list := ix.postings[ix.starts[f]:ix.starts[f+1]]
+		info := ix.infoOf(len(list))
+		p := probe{list: list, df: len(list), weight: info * info * info * info, key: view(ix.features.at(f))}
+		switch text[0] {
+		case featWord:
+			norm += float64(p.weight)
+		case featPrefix, featStart, featInitials:
+			p.weight *= 0.5
+		default:
+			p.hard = true
+		}
+		if len(list) > splitAt && e.country != "" {
+			p.list = s.inCountry(list, country, known)
+		}
+		s.found = append(s.found, p)
+	})
+	slices.SortFunc(s.found, func(a, b probe) int { // rarest first
+		if c := cmp.Compare(len(a.list), len(b.list)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.key, b.key)
+	})
+	hard := float32(math.Sqrt(max(norm, 1))) // one of these weighs as much as an equal name
+	left := s.limits.Postings
+	for _, p := range s.found {
+		list := p.list
+		if len(list) > left {
+			if len(s.touched) > s.limits.Candidates {
+				break
+			}
+			list = list[:left]
+		}
+		left -= len(list)
+		for _, r := range list {
+			if s.score[r] == 0 {
+				s.touched = append(s.touched, r)
+			}
+			w := p.weight
+			if p.hard {
+				w = ix.rows[r].norm * hard
+			}
+			s.score[r] += w
+		}
+	}
+	if !known {
+		country = -1
+	}
+	s.pick(country)
+	return s.top
+}
+
+// inCountry gives the part of a list that is in a country.
+func (s *searcher) inCountry(list []uint32, place int, known bool) []uint32 {
+	if !known {
+		return nil
+	}
+	country, rows := uint32(place), s.ix.rows
+	from := sort.Search(len(list), func(i int) bool { return rows[list[i]].country >= country })
+	to := from + sort.Search(len(list)-from, func(i int) bool { return rows[list[from+i]].country > country })
+	return list[from:to]
+}
+
+// pick keeps the best of the touched rows and clears the scores.
+func (s *searcher) pick(country int) {
+	k := s.limits.Candidates
+	for _, r := range s.touched {
+		w := &s.ix.rows[r]
+		c := candidate{r, s.score[r] / w.norm}
+		s.score[r] = 0
+		if int(w.country) == country {
+			c.score *= 1.2
+		}
+		if len(s.top) == k && worse(c, s.top[k-1]) {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(s.top, c, func(a, b candidate) int {
+			if worse(b, a) {
+				return -1
+			}
+			return 1
+		})
+		if len(s.top) < k {
+			s.top = append(s.top, candidate{})
+		}
+		copy(s.top[at+1:], s.top[at:])
+		s.top[at] = c
+	}
+}
+
+func worse(a, b candidate) bool {
+	return a.score < b.score || a.score == b.score && a.row > b.row
+}
+
+// inform tells an entity of the other list what its words are worth in this one.
+func (ix *Index) inform(e *entity) {
+	var buf [64]byte
+	for _, words := range e.names {
+		for i := range words {
+			w := &words[i]
+			w.info = ix.most
+			if id, _ := ix.words.find(append(buf[:0], w.text...)); id != 0 {
+				w.info = ix.info[id]
+			}
+			w.info *= share(w.kind)
+		}
+	}
+}
