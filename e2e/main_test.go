@@ -246,6 +246,7 @@ type summary struct {
 	Rejected       *int64 `json:"rejected"`
 	TasksLogged    *int64 `json:"tasks_logged"`
 	DurationMS     *int64 `json:"duration_ms"`
+	Held           int64  `json:"held"`
 }
 
 func (s summary) check(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/connect/aws"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -194,9 +195,10 @@ func (w *world) start() {
 	w.regs = registration.NewService(w.db, w.clock, []registration.Portal{w.portal}, registration.Pace{
 		Task: 2 * time.Second, Review: 30 * time.Minute, Refresh: 24 * time.Hour, Retry: time.Second, Max: time.Minute,
 	})
+	auto := automation.NewService(w.db, w.clock)
 	w.sync = &flow.Service{
 		DB: w.db, Clock: w.clock, Log: quiet, Opportunities: opps, Activities: acts, Connections: connection.NewService(w.db, w.clock), Hub: &notify.Hub{},
-		Registrations: w.regs, Tagging: tagging.NewService(w.db, w.clock, opps), CRM: salesforce.NewCRM(crm, "USD"), Portals: []flow.Portal{w.portal},
+		Registrations: w.regs, Tagging: tagging.NewService(w.db, w.clock, opps), CRM: flow.Guard(salesforce.NewCRM(crm, "USD"), auto), Automation: auto, Portals: []flow.Portal{w.portal},
 	}
 	push := func(ctx context.Context, tx *db.Tx) error { return w.plan(ctx, tx, "push", "") }
 	w.regs.Wake = func(ctx context.Context, tx *db.Tx, ids ...string) error {

@@ -24,6 +24,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/attention"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/coverage"
@@ -62,6 +63,7 @@ type App struct {
 	Intros        *intro.Service
 	Approvals     *approval.Service
 	Tagging       *tagging.Service
+	Automation    *automation.Service
 	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
@@ -208,6 +210,7 @@ func (a *App) services() {
 	d, c := a.DB, a.Clock
 	a.Team, a.Sessions = team.NewService(d, c), team.NewSessions(d, c)
 	a.Accounts, a.Opportunities, a.Activities = account.NewService(d), opportunity.NewService(d, c), activity.NewService(d, c)
+	a.Automation = automation.NewService(d, c)
 	a.Intros = intro.NewService(d, c, a.Activities)
 	a.Activities.Changed = a.Intros.OnActivity
 	a.Connections, a.Views, a.Workspace = connection.NewService(d, c), view.NewService(d, c), workspace.NewService(d, c)
@@ -228,7 +231,7 @@ const salesforceCalls = 10
 // connect makes the clients of the outside systems; it calls none of them.
 func (a *App) connect() error {
 	cfg := &a.Config
-	a.Sync = &sync.Service{DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Hub: a.Hub}
+	a.Sync = &sync.Service{DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Automation: a.Automation, Hub: a.Hub}
 	if s := cfg.Salesforce; s.URL != "" {
 		sc := salesforce.Config{
 			LoginURL: s.URL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion,
@@ -246,7 +249,7 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		a.Salesforce, a.Sync.CRM = client, salesforce.NewCRM(client, s.Currency)
+		a.Salesforce, a.Sync.CRM = client, sync.Guard(salesforce.NewCRM(client, s.Currency), a.Automation)
 		a.Sync.Background, a.Sync.BulkFrom = salesforce.Background, s.BulkFrom
 	}
 	var portals []registration.Portal
@@ -270,6 +273,13 @@ func (a *App) connect() error {
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
 	a.Tagging = tagging.NewService(a.DB, a.Clock, a.Opportunities)
+	a.Tagging.On = func(ctx context.Context, q db.Queryer) (bool, error) {
+		off, err := automation.OffNow(ctx, q, automation.CheckTagging)
+		return off == nil, err
+	}
+	a.Tagging.Checked = func(ctx context.Context, tx *db.Tx, looked, changed int) error {
+		return a.Automation.Count(ctx, tx, automation.CheckTagging, automation.Counts{Looked: int64(looked), Changed: int64(changed), Unchanged: max(0, int64(looked-changed))})
+	}
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
 	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, a.Approvals, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
 	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging

@@ -17,6 +17,7 @@ var domainOrder = []string{
 	"tagging",
 	"offer",
 	"connection",
+	"automation",
 	"view",
 	"workspace",
 	"coverage",

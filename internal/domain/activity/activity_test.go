@@ -164,7 +164,7 @@ func TestARefusalForGoodWaitsForAPersonAndAPassingOneDoesNot(t *testing.T) {
 		if strings.Join(left, " ") != "soon later unsure reauth" {
 			t.Fatal(left)
 		}
-		if n, err := CountPending(f.ctx, f.db); n != 4 || err != nil {
+		if n, err := CountPending(f.ctx, f.db, OriginEngine); n != 4 || err != nil {
 			t.Fatal(n, err)
 		}
 		f.writes = 0

@@ -89,7 +89,7 @@ func TestWhatBothSidesChangedWaitsForAPerson(t *testing.T) {
 				if f.get(t, other.ID).CRMState != CRMStateLogged || o.records[a.ID].Face.Subject != "Theirs" || o.records[a.ID].Face.Notes != "agenda" {
 					t.Fatal("one conflict held another record up, or was written over")
 				}
-				if n, err := CountPending(f.ctx, f.db); n != 0 || err != nil {
+				if n, err := CountPending(f.ctx, f.db, OriginPerson); n != 0 || err != nil {
 					t.Errorf("%d wait for the engine, %v", n, err)
 				}
 				for what, do := range map[string]func() (Activity, error){

@@ -221,6 +221,6 @@ func Refused(ctx context.Context, q db.Queryer) (int64, string, error) {
 }
 
 // CountPending counts the activities that Salesforce still has to get.
-func CountPending(ctx context.Context, q db.Queryer) (int64, error) {
-	return db.Get[int64](ctx, q, `SELECT count(*) FROM activity WHERE crm_state = 'pending'`)
+func CountPending(ctx context.Context, q db.Queryer, origin Origin) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM activity WHERE crm_state = 'pending' AND origin = ?`, origin)
 }

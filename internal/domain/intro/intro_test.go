@@ -232,7 +232,7 @@ func TestNothingGoesToSalesforceBeforeATimeIsAgreed(t *testing.T) {
 		if m.State != StateProposed || m.Slots.V[0] != at(1, 15) || m.Theirs.V.Company != "AWS" || m.Ours.V.Email != "olga@us.example" || m.OrganizerName != "Ada Manager" || m.Invited() {
 			t.Errorf("%+v", m)
 		}
-		if n, err := activity.CountPending(f.ctx, f.db); n != 0 || err != nil {
+		if n, err := activity.CountPending(f.ctx, f.db, activity.OriginPerson); n != 0 || err != nil {
 			t.Errorf("%d activities, %v", n, err)
 		}
 		m, err := f.Confirm(f.ctx, Wish{ID: m.ID, Version: m.Version}, at(1, 15))

@@ -113,3 +113,15 @@ func heardSince(ctx context.Context, q db.Queryer, c cloud.Cloud, since time.Tim
 	n, err := db.Get[int64](ctx, q, `SELECT count(*) FROM portal_event WHERE received_at >= ? AND cloud = ? AND kind LIKE 'Engagement Invitation%'`, since, c)
 	return n > 0, err
 }
+
+// CountCreating counts the invitations of which an opportunity is to be made in
+// Salesforce.
+func CountCreating(ctx context.Context, q db.Queryer) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM invitation WHERE state = ?`, StateCreating)
+}
+
+// WakeCreating has those looked at now, whenever they were due.
+func WakeCreating(ctx context.Context, tx *db.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE invitation SET due_at = ?, version = version + 1 WHERE state = ?`, tx.Now(), StateCreating)
+	return err
+}

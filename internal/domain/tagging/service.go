@@ -34,6 +34,12 @@ type Service struct {
 	// are looked at again; both in the transaction that made them due.
 	Write     func(ctx context.Context, tx *db.Tx) error
 	PlanCheck func(ctx context.Context, tx *db.Tx) error
+
+	// On says whether deals are looked at now; Checked hears how many were, and how
+	// many findings came or went, in the transaction that stores them. Either may be
+	// nil.
+	On      func(ctx context.Context, q db.Queryer) (bool, error)
+	Checked func(ctx context.Context, tx *db.Tx, looked, changed int) error
 }
 
 // NewService gives the use cases on a database.
@@ -153,13 +159,28 @@ func (l *linter) wrong(o *opportunity.Opportunity) []*Rule {
 }
 
 // Check looks at opportunities, at most db.MaxIn of them, and stores what it finds.
+// It does nothing while it is off: all are looked at once it is on again.
 func (s *Service) Check(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) error {
 	if len(list) == 0 {
 		return nil
 	}
+	if s.On != nil {
+		if on, err := s.On(ctx, tx); err != nil || !on {
+			return err
+		}
+	}
+	changed, err := s.check(ctx, tx, list)
+	if err != nil || s.Checked == nil {
+		return err
+	}
+	return s.Checked(ctx, tx, len(list), changed)
+}
+
+// check gives how many findings came or went.
+func (s *Service) check(ctx context.Context, tx *db.Tx, list []opportunity.Opportunity) (int, error) {
 	l, err := s.lint(ctx, tx, list)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ids := make([]string, len(list))
 	for i := range list {
@@ -167,12 +188,13 @@ func (s *Service) Check(ctx context.Context, tx *db.Tx, list []opportunity.Oppor
 	}
 	rows, err := findingsOf(ctx, tx, ids)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	stands := map[string]findingRow{}
 	for _, f := range rows {
 		stands[key(f.OpportunityID, f.Rule)] = f
 	}
+	added := 0
 	for i := range list {
 		for _, r := range l.wrong(&list[i]) {
 			k := key(list[i].ID, r.ID)
@@ -181,16 +203,17 @@ func (s *Service) Check(ctx context.Context, tx *db.Tx, list []opportunity.Oppor
 				continue
 			}
 			if err := addFinding(ctx, tx, list[i].ID, r.ID); err != nil {
-				return err
+				return 0, err
 			}
+			added++
 		}
 	}
 	for _, f := range stands {
 		if err := removeFinding(ctx, tx, f.OpportunityID, f.Rule); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return added + len(stands), nil
 }
 
 // CheckAll looks at every opportunity.

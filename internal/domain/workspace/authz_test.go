@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
@@ -47,6 +48,7 @@ var unguarded = map[string]bool{
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
+	"automation.Begin": true, "automation.Count": true, "automation.MakeDigest": true,
 	"connection.Report": true, "connection.Usage": true,
 }
 
@@ -58,7 +60,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	regs, acts, conns := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), connection.NewService(d, c)
 	apprs := approval.NewService(d, c, opps, regs, acts)
 	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
-	tags := tagging.NewService(d, c, opps)
+	tags, auto := tagging.NewService(d, c, opps), automation.NewService(d, c)
 	views, work, intros := view.NewService(d, c), NewService(d, c), intro.NewService(d, c, acts)
 	yes := true
 	cases := map[string]guarded{
@@ -219,6 +221,18 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"tagging.Correct":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Correct(ctx, "x", "y", "{}"); return err }},
 		"tagging.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Try(ctx, "x", "y", "{}"); return err }},
 		"tagging.Withdraw":        {authz.ActionUpdate, func(ctx context.Context) error { return tags.Withdraw(ctx, "x") }},
+		"automation.State":        {authz.ActionRead, func(ctx context.Context) error { _, _, err := auto.State(ctx); return err }},
+		"automation.Overview":     {authz.ActionRead, func(ctx context.Context) error { _, err := auto.Overview(ctx); return err }},
+		"automation.Detail":       {authz.ActionRead, func(ctx context.Context) error { _, err := auto.Detail(ctx, "x"); return err }},
+		"automation.Rules":        {authz.ActionRead, func(ctx context.Context) error { _, err := auto.Rules(ctx); return err }},
+		"automation.Pause":        {authz.ActionChangeSettings, func(ctx context.Context) error { return auto.Pause(ctx, "x", 9) }},
+		"automation.Resume":       {authz.ActionChangeSettings, func(ctx context.Context) error { return auto.Resume(ctx, "x", 9) }},
+		"automation.Switch":       {authz.ActionChangeSettings, func(ctx context.Context) error { return auto.Switch(ctx, "x", true, "", 9) }},
+		"automation.Schedule":     {authz.ActionRead, func(ctx context.Context) error { _, _, err := auto.Schedule(ctx); return err }},
+		"automation.SetSchedule":  {authz.ActionChangeSettings, func(ctx context.Context) error { return auto.SetSchedule(ctx, automation.DefaultSchedule(), 9) }},
+		"automation.Digests":      {authz.ActionRead, func(ctx context.Context) error { _, err := auto.Digests(ctx, 1); return err }},
+		"automation.Digest":       {authz.ActionRead, func(ctx context.Context) error { _, err := auto.Digest(ctx, "x"); return err }},
+		"automation.MarkRead":     {authz.ActionChangeSettings, func(ctx context.Context) error { return auto.MarkRead(ctx, "x") }},
 		"connection.List":         {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
 		"view.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
 		"view.Save":               {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},
@@ -235,7 +249,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "automation": auto, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/money"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -37,6 +38,8 @@ const (
 	ItemAsked      ItemKind = "asked"           // one's own request waits, or was decided on: take note
 	ItemInvitation ItemKind = "invitation"      // a partner offers a deal or a lead: answer it, or try again
 	ItemIntro      ItemKind = "intro_outcome"   // an intro meeting is over: say whether it was held
+	ItemFlowOff    ItemKind = "flow_off"        // somebody switched a flow off, or all of them: know it
+	ItemDigest     ItemKind = "digest"          // the week's digest of automation: read it
 	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
@@ -58,6 +61,8 @@ type Item struct {
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
 	IntroID        string             `json:"intro_id"`
+	Flow           automation.FlowID  `json:"flow"`        // that is off, "" for all of them
+	Week           string             `json:"week"`        // of a digest
 	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
 	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
 	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
@@ -142,6 +147,9 @@ func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 			t.Items = append(t.Items, item)
 		}
 	}
+	if err := s.addAutomation(ctx, &t); err != nil {
+		return Today{}, err
+	}
 	if err := s.addRequests(ctx, &t, now); err != nil {
 		return Today{}, err
 	}
@@ -171,6 +179,34 @@ func (s *Service) addIntros(ctx context.Context, t *Today, ownerCRMID string, no
 		})
 	}
 	return err
+}
+
+// addAutomation adds the flows that are off, for everybody meets what waits for them,
+// and the week's digest for those who oversee.
+func (s *Service) addAutomation(ctx context.Context, t *Today) error {
+	state, err := automation.StateNow(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	add := func(i Item) {
+		t.Counts[i.Kind]++
+		t.Items = append(t.Items, i)
+	}
+	if p := state.Paused; p != nil {
+		add(Item{Kind: ItemFlowOff, Title: p.By + " paused everything with Salesforce", Reason: p.Why, Since: p.At, Urgency: 650})
+	} else {
+		for _, f := range automation.Flows() {
+			if off := state.OffOf(f.ID); off != nil {
+				add(Item{Kind: ItemFlowOff, Title: f.Name + ": switched off by " + off.By, Reason: off.Why + " · " + f.OffText, Since: off.At, Flow: f.ID, Urgency: 400})
+			}
+		}
+	}
+	d, err := automation.Unread(ctx, s.db)
+	if err != nil || d == nil {
+		return err
+	}
+	add(Item{Kind: ItemDigest, Title: "Automation in the week to " + string(d.Last()), Reason: d.Summary(), Since: d.MadeAt, Week: d.Week, Urgency: 120})
+	return nil
 }
 
 // shown leaves of all items, the most urgent first, those that Today shows.

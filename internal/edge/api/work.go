@@ -11,7 +11,7 @@ import (
 
 // TodayItem is one thing that needs a person.
 type TodayItem struct {
-	Kind           string     `json:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link,intro_outcome"`
+	Kind           string     `json:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link,intro_outcome,flow_off,digest"`
 	Title          string     `json:"title"`
 	Reason         string     `json:"reason"`
 	OpportunityID  string     `json:"opportunity_id"`
@@ -25,6 +25,8 @@ type TodayItem struct {
 	CloseOn        string     `json:"close_on" doc:"A day, or empty."`
 	Since          *time.Time `json:"since"`
 	IntroMeetingID string     `json:"intro_meeting_id" doc:"Of the kind intro_outcome."`
+	Flow           string     `json:"flow" doc:"Of the kind flow_off: the flow of automation that is off, empty for all of them."`
+	Week           string     `json:"week" doc:"Of the kind digest."`
 	InvitationID   string     `json:"invitation_id" doc:"Of the kinds invitation and invitation_link."`
 	ExpiresAt      *time.Time `json:"expires_at" doc:"When an invitation that waits for an answer expires."`
 	Urgency        int        `json:"urgency" doc:"Higher is more urgent."`
@@ -66,7 +68,7 @@ func (s *server) registerWork() {
 	add(s, operation{id: "get-today", method: http.MethodGet, path: "/today", tag: "Work", summary: "Get what needs a person, the most urgent first", action: authz.ActionRead},
 		func(ctx context.Context, in *struct {
 			Owner string `query:"owner" doc:"Only deals of the owner with this Salesforce id."`
-			Kind  string `query:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link" doc:"Only this kind of work."`
+			Kind  string `query:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link,intro_outcome,flow_off,digest" doc:"Only this kind of work."`
 		},
 		) (*struct{ Body Today }, error) {
 			t, err := s.app.Workspace.Today(ctx, workspace.TodayQuery{OwnerCRMID: in.Owner, Kind: workspace.ItemKind(in.Kind)})
@@ -77,7 +79,7 @@ func (s *server) registerWork() {
 				return TodayItem{
 					Kind: string(i.Kind), Title: i.Title, Reason: i.Reason, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, Name: i.Name,
 					AccountName: i.AccountName, OwnerName: i.OwnerName, Cloud: string(i.Cloud), State: string(i.State), Amount: moneyOf(i.Amount),
-					CloseOn: string(i.CloseOn), Since: at(i.Since), IntroMeetingID: i.IntroID, InvitationID: i.InvitationID, ExpiresAt: at(i.ExpiresAt), Urgency: i.Urgency, Approval: approvalPtr(i.Request),
+					CloseOn: string(i.CloseOn), Since: at(i.Since), IntroMeetingID: i.IntroID, Flow: string(i.Flow), Week: i.Week, InvitationID: i.InvitationID, ExpiresAt: at(i.ExpiresAt), Urgency: i.Urgency, Approval: approvalPtr(i.Request),
 				}
 			})}
 			for k, n := range t.Counts {

@@ -68,6 +68,8 @@ type Summary struct {
 	DurationMS     int64 `json:"duration_ms"`
 	// NotWritten is what Salesforce did not take; see tandem sync.
 	NotWritten int64 `json:"not_written,omitempty"`
+	// Held is what waits for a flow that somebody switched off.
+	Held int64 `json:"held,omitempty"`
 }
 
 // Run runs the demo.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/app"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/flow/sync"
 )
@@ -26,6 +27,7 @@ func (syncCmd) Help() string {
 	return `If tandem serve runs on the same embedded database, that process does the work and this one follows it.
 
 It ends when nothing moves any more by itself. What Salesforce does not take is counted as not_written, said on standard error, and the exit code is 4.
+What waits for a flow that a Director switched off (Automation) is counted as held and said, too; that is no error.
 
 Example:
   tandem sync --json`
@@ -68,12 +70,18 @@ func (c *syncCmd) Run(r *run) (err error) {
 		return err
 	}
 	sum.NotWritten = left.Total()
+	if sum.Held, err = held(ctx, a); err != nil {
+		return err
+	}
 	if c.JSON {
 		err = r.print(sum)
 	} else {
 		sum.write(r)
 	}
-	if err != nil || left.Total() == 0 {
+	if err != nil {
+		return err
+	}
+	if err := c.off(ctx, r, a); err != nil || left.Total() == 0 {
 		return err
 	}
 	if left.Passes {
@@ -81,6 +89,51 @@ func (c *syncCmd) Run(r *run) (err error) {
 	}
 	r.say("tandem: %s\nMend that, see tandem doctor, and run tandem sync again; single refusals are tried again on the page of their opportunity.\n", left)
 	return errFindings
+}
+
+// held counts what waits for flows that are off.
+func held(ctx context.Context, a *app.App) (n int64, err error) {
+	list, err := a.Sync.Waits(ctx)
+	for _, w := range list {
+		if w.Off != nil {
+			n += w.Waiting
+		}
+	}
+	return n, err
+}
+
+// off says which flows are off, and what waits for them.
+func (c *syncCmd) off(ctx context.Context, r *run, a *app.App) error {
+	state, _, err := a.Automation.State(ctx)
+	if err != nil {
+		return err
+	}
+	waits, err := a.Sync.Waits(ctx)
+	if err != nil {
+		return err
+	}
+	if state.Paused != nil {
+		r.say("tandem: %s.\n", state.OffOf(automation.ReadRecords))
+	}
+	for _, f := range automation.Flows() {
+		off := state.OffOf(f.ID)
+		if off == nil {
+			continue
+		}
+		var n int64
+		for _, w := range waits {
+			if w.Flow == f.ID {
+				n = w.Waiting
+			}
+		}
+		switch {
+		case n > 0:
+			r.say("tandem: “%s” is off, %d wait for it.\n", f.Name, n)
+		case !off.All:
+			r.say("tandem: %s.\n", off)
+		}
+	}
+	return nil
 }
 
 func hasCode(err error, code string) bool {
@@ -108,7 +161,11 @@ func settle(ctx context.Context, r *run, a *app.App, reviews bool) (left sync.Le
 	defer show.end()
 	stop := show.follow(a)
 	defer stop()
+	pulled := false
 	jobID, waits, err := a.Sync.StartPull(ctx, a.Jobs)
+	if hasCode(err, sync.CodeReadOff) {
+		pulled, err = true, nil // what can be written is written all the same
+	}
 	if err != nil {
 		return left, err
 	}
@@ -119,7 +176,6 @@ func settle(ctx context.Context, r *run, a *app.App, reviews bool) (left sync.Le
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	pulled := false
 	for {
 		select {
 		case <-ctx.Done():

@@ -38,6 +38,8 @@ var itemKinds = []itemKind{
 	{workspace.ItemConnection, "Connections", "connections", "/connections", false},
 	{workspace.ItemApproval, "Approvals", "requests to decide on", "/approvals?box=waiting", false},
 	{workspace.ItemAsked, "Yours", "requests of yours", "/approvals?box=mine", false},
+	{workspace.ItemFlowOff, "Switched off", "flows that are off", automationPath, false},
+	{workspace.ItemDigest, "Digest", "digests", automationPath + "/digests", false},
 	{workspace.ItemAction, "Partner asks", "that the partner asks about", "/opportunities?state=action_required", true},
 	{workspace.ItemInvitation, "Invitations", "invitations to answer", invitationsPath + "?show=answer", false},
 	{workspace.ItemToLink, "To link", "accepted ones", invitationsPath + "?show=accepted", false},
@@ -258,6 +260,19 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 			out.Tone = ui.ToneWarn
 		}
 		out.Act = ui.Button{Label: "Look at it", Href: out.Href}
+		return out
+	}
+	switch i.Kind {
+	case workspace.ItemFlowOff:
+		out.Title, out.Why, out.Href, out.Tone = i.Title, words, automationPath, ui.ToneWarn
+		if i.Flow != "" {
+			out.Href += "/" + string(i.Flow)
+		}
+		out.Act = ui.Button{Label: "See what waits", Href: out.Href}
+		return out
+	case workspace.ItemDigest:
+		out.Title, out.Why, out.Href, out.Tone = i.Title, words, automationPath+"/digests/"+url.PathEscape(i.Week), ui.ToneInfo
+		out.Act = ui.Button{Label: "Read it", Href: out.Href}
 		return out
 	}
 	out.Title = i.Name

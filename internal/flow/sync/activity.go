@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/notify"
@@ -85,8 +86,14 @@ func (s *Service) readActivities(ctx context.Context) (int64, error) {
 			break
 		}
 		after = list[len(list)-1].OpportunityID
+		if err := mayRead(ctx); err != nil {
+			return total, err
+		}
 		n, err := s.watch(ctx, list)
 		total += n
+		if err == nil {
+			err = counted(ctx, automation.Counts{Looked: n, Changed: n})
+		}
 		if err != nil {
 			return total, err
 		}
@@ -147,6 +154,7 @@ func (s *Service) watch(ctx context.Context, list []activity.Watched) (int64, er
 func (s *Service) storeActivities(ctx context.Context, tx *db.Tx, rows []activity.Remote, total *int64) error {
 	for some := range slices.Chunk(rows, batch) {
 		n, err := s.Activities.Import(ctx, tx, some)
+		automation.Tally(ctx, n)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
@@ -85,9 +86,9 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 		}
 		c := clock.System{}
 		f.ctx = authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_1", Name: "Ada", Level: authz.LevelABDM})
-		opps := opportunity.NewService(d, c)
+		opps, auto := opportunity.NewService(d, c), automation.NewService(d, c)
 		f.Service = &Service{
-			DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), CRM: salesforce.NewCRM(f.client, "USD"), Opportunities: opps, Tagging: tagging.NewService(d, c, opps),
+			DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), CRM: Guard(salesforce.NewCRM(f.client, "USD"), auto), Automation: auto, Opportunities: opps, Tagging: tagging.NewService(d, c, opps),
 			Activities: activity.NewService(d, c), Connections: connection.NewService(d, c), Hub: &notify.Hub{},
 		}
 		f.pull()
@@ -112,7 +113,7 @@ func (f *fixture) pull() {
 
 func (f *fixture) push() {
 	f.t.Helper()
-	if err := f.pushRecorded(f.ctx); err != nil {
+	if err := f.run(f.ctx, automation.WriteActivities, f.pushRecorded); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -10,11 +10,10 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
-	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
-	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 	"github.com/tandem-cosell/tandem/internal/platform/jobs"
@@ -226,6 +225,9 @@ func (s *Service) Hook(client func() *jobs.Client) {
 		s.Invitations.CRM = s.CRM
 	}
 	s.Registrations.Happened = s.Activities.OnRegistration
+	s.Automation.SwitchedOn = func(ctx context.Context, tx *db.Tx, flows []automation.FlowID) error {
+		return s.switchedOn(ctx, tx, client(), flows)
+	}
 	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, DecideArgs{}, anyOnce)
 	}
@@ -245,11 +247,8 @@ func argsOf[T any](ids []string, args func(id string) T) []T {
 // StartPull plans a read of Salesforce now; running says that one waits or runs
 // already. Needs sync.
 func (s *Service) StartPull(ctx context.Context, client *jobs.Client) (jobID int64, running bool, err error) {
-	if err := authz.Require(ctx, authz.ActionSync); err != nil {
+	if err := s.mayPull(ctx); err != nil {
 		return 0, false, err
-	}
-	if s.CRM == nil {
-		return 0, false, ErrNotConnected
 	}
 	return client.InsertNow(ctx, PullArgs{}, syncOnce)
 }
@@ -266,14 +265,29 @@ func (s *Service) StartRefresh(ctx context.Context, client *jobs.Client) (jobID 
 // CheckPull says whether StartPull would be refused, and whether a read waits or
 // runs already. It plans nothing. Needs sync.
 func (s *Service) CheckPull(ctx context.Context, client *jobs.Client) (running bool, err error) {
-	if err := authz.Require(ctx, authz.ActionSync); err != nil {
+	if err := s.mayPull(ctx); err != nil {
 		return false, err
-	}
-	if s.CRM == nil {
-		return false, ErrNotConnected
 	}
 	n, err := client.Unfinished(ctx, []string{PullArgs{}.Kind()}, s.Clock.Now())
 	return n > 0, err
+}
+
+// CodeReadOff is the code of the problem that a wish to read Salesforce meets while
+// reading is off.
+const CodeReadOff = "reading_off"
+
+func (s *Service) mayPull(ctx context.Context) error {
+	if err := authz.Require(ctx, authz.ActionSync); err != nil {
+		return err
+	}
+	if s.CRM == nil {
+		return ErrNotConnected
+	}
+	off, err := automation.OffNow(ctx, s.DB, automation.ReadRecords)
+	if err != nil || off == nil {
+		return err
+	}
+	return problem.Conflict(CodeReadOff, "Salesforce is not read: "+off.String())
 }
 
 // Sweep wakes what is due but has no job (a killed process, a change made while
@@ -327,22 +341,17 @@ func (s *Service) Sweep(ctx context.Context, client *jobs.Client) error {
 	return err
 }
 
-// Waiting counts what Salesforce has not got yet.
+// Waiting counts what is on its way to Salesforce; what waits for a flow that is
+// off is not.
 func (s *Service) Waiting(ctx context.Context) (int64, error) {
-	dirty, err := registration.CountDirty(ctx, s.DB)
-	if err != nil {
-		return 0, err
+	list, err := s.Waits(ctx)
+	var n int64
+	for _, w := range list {
+		if w.Off == nil && w.Flow != automation.MakeOpportunities { // which the engine of invitations moves
+			n += w.Waiting
+		}
 	}
-	pending, err := activity.CountPending(ctx, s.DB)
-	if err != nil {
-		return 0, err
-	}
-	edits, err := registration.CountPendingEdits(ctx, s.DB)
-	if err != nil {
-		return 0, err
-	}
-	corrections, err := tagging.CountPending(ctx, s.DB)
-	return dirty + pending + edits + corrections, err
+	return n, err
 }
 
 // Settled reports whether nothing is left that the flows could do now: no job

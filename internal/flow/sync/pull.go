@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
@@ -24,15 +25,23 @@ func (s *Service) Pull(ctx context.Context) error {
 	if s.CRM == nil {
 		return ErrNotConnected
 	}
-	records, err := s.pull(ctx)
-	if ctx.Err() != nil && err != nil {
+	state, err := automation.StateNow(ctx, s.DB)
+	if err != nil || allOff(&state, pullFlows) {
+		return err // nothing is asked, and nothing is known of Salesforce
+	}
+	records, failed := s.pull(ctx)
+	if ctx.Err() != nil && failed != nil {
+		return failed
+	}
+	if state, err = automation.StateNow(ctx, s.DB); err != nil {
 		return err
 	}
-	r := connection.Report{ID: "salesforce", Err: err, Synced: err == nil, Records: records, Usage: s.CRM.Usage()}
+	whole := state.OffOf(automation.ReadRecords) == nil // and was not switched off meanwhile
+	r := connection.Report{ID: "salesforce", Err: failed, Synced: failed == nil && whole, Records: records, Usage: s.CRM.Usage()}
 	if rerr := s.Connections.Report(ctx, r); rerr != nil {
 		return rerr
 	}
-	return err
+	return failed
 }
 
 func (s *Service) pull(ctx context.Context) (int64, error) {
@@ -46,6 +55,32 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	if err := s.Connections.Report(ctx, connection.Report{ID: "salesforce", Detail: detail, Usage: s.CRM.Usage()}); err != nil {
 		return 0, err
 	}
+	var total int64
+	err = s.run(ctx, automation.ReadRecords, func(ctx context.Context) error {
+		n, err := s.readRecords(ctx)
+		total += n
+		return err
+	})
+	if err == nil {
+		err = s.run(ctx, automation.ReadActivities, func(ctx context.Context) error {
+			n, err := s.readActivities(ctx)
+			total += n
+			return err
+		})
+	}
+	if err == nil && total >= analyzeAfter {
+		if err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return analyze(ctx, tx) }); err != nil {
+			return total, fmt.Errorf("analyze after %d records: %w", total, err)
+		}
+	}
+	return total, err
+}
+
+// pullFlows are the flows of a pull.
+var pullFlows = []automation.FlowID{automation.ReadRecords, automation.ReadActivities}
+
+// readRecords reads what the flow of that name does.
+func (s *Service) readRecords(ctx context.Context) (int64, error) {
 	var total int64
 	accounts := accountIDs{}
 	for _, step := range []func(context.Context) (int64, error){
@@ -67,17 +102,11 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 					return s.storeOpportunities(ctx, tx, accounts, rows)
 				})
 		},
-		func(ctx context.Context) (int64, error) { return s.readActivities(ctx) },
 	} {
 		n, err := step(ctx)
 		total += n
 		if err != nil {
 			return total, err
-		}
-	}
-	if total >= analyzeAfter {
-		if err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return analyze(ctx, tx) }); err != nil {
-			return total, fmt.Errorf("analyze after %d records: %w", total, err)
 		}
 	}
 	return total, nil
@@ -241,9 +270,15 @@ func (r *reader[T]) save(ctx context.Context, rows []T) error {
 	if r.begun.Ordered {
 		last = r.stamp(&rows[len(rows)-1])
 	}
+	if err := mayRead(ctx); err != nil {
+		return err
+	}
+	var news int64
+	counting := automation.WithTally(ctx, &news)
 	err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error {
+		news = 0
 		for part := range slices.Chunk(rows, batch) {
-			if err := r.store(ctx, tx, part); err != nil {
+			if err := r.store(counting, tx, part); err != nil {
 				return err
 			}
 		}
@@ -252,10 +287,13 @@ func (r *reader[T]) save(ctx context.Context, rows []T) error {
 		}
 		return nil
 	})
-	if err == nil && last.After(r.mark) {
+	if err != nil {
+		return err
+	}
+	if last.After(r.mark) {
 		r.mark = last
 	}
-	return err
+	return counted(ctx, automation.Counts{Looked: int64(len(rows)), Changed: news, Unchanged: int64(len(rows)) - news})
 }
 
 // keep moves the mark to when the read began, once everything has come. Without,
@@ -307,12 +345,14 @@ func (s *Service) inBulk(ctx context.Context, size int64) (bool, error) {
 }
 
 func (s *Service) storePeople(ctx context.Context, tx *db.Tx, rows []team.Person) error {
-	_, err := team.Import(ctx, tx, rows)
+	n, err := team.Import(ctx, tx, rows)
+	automation.Tally(ctx, n)
 	return err
 }
 
 func (s *Service) storeAccounts(ctx context.Context, tx *db.Tx, rows []account.Account) error {
 	changed, err := account.Import(ctx, tx, rows)
+	automation.Tally(ctx, len(changed))
 	if err != nil || len(changed) == 0 {
 		return err
 	}
@@ -325,6 +365,7 @@ func (s *Service) storeAccounts(ctx context.Context, tx *db.Tx, rows []account.A
 
 func (s *Service) storeMembers(ctx context.Context, tx *db.Tx, rows []opportunity.Member) error {
 	parents, err := opportunity.ImportMembers(ctx, tx, rows)
+	automation.Tally(ctx, len(parents))
 	if err != nil {
 		return err
 	}
@@ -333,6 +374,7 @@ func (s *Service) storeMembers(ctx context.Context, tx *db.Tx, rows []opportunit
 
 func (s *Service) storeContacts(ctx context.Context, tx *db.Tx, rows []opportunity.Contact) error {
 	parents, err := opportunity.ImportContacts(ctx, tx, rows)
+	automation.Tally(ctx, len(parents))
 	if err != nil {
 		return err
 	}
@@ -399,6 +441,7 @@ func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, accounts ac
 		rows[i].AccountID = accounts[rows[i].AccountCRMID]
 	}
 	changed, err := opportunity.Import(ctx, tx, rows)
+	automation.Tally(ctx, len(changed))
 	if err != nil || len(changed) == 0 {
 		return err
 	}

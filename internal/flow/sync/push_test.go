@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
@@ -121,8 +122,9 @@ func house(t *testing.T, d *db.DB, crm *crm) (*Service, context.Context) {
 	t.Helper()
 	c := clock.NewFake(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))
 	ctx := authz.With(t.Context(), authz.System)
+	auto := automation.NewService(d, c)
 	s := &Service{
-		DB: d, Clock: c, CRM: crm, Hub: &notify.Hub{}, Activities: activity.NewService(d, c), Connections: connection.NewService(d, c),
+		DB: d, Clock: c, CRM: Guard(crm, auto), Automation: auto, Hub: &notify.Hub{}, Activities: activity.NewService(d, c), Connections: connection.NewService(d, c),
 		Registrations: registration.NewService(d, c, []registration.Portal{portal{}}, registration.DefaultPace),
 		Tagging:       tagging.NewService(d, c, opportunity.NewService(d, c)),
 	}

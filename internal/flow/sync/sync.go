@@ -7,6 +7,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/clock"
@@ -14,6 +15,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
@@ -106,13 +108,14 @@ type Service struct {
 	DB            *db.DB
 	Clock         clock.Clock
 	Log           *slog.Logger
-	CRM           CRM // nil when Salesforce is not connected
+	CRM           CRM // behind Guard; nil when Salesforce is not connected
 	Portals       []Portal
 	Opportunities *opportunity.Service
 	Registrations *registration.Service
 	Activities    *activity.Service
 	Invitations   *invitation.Service
 	Tagging       *tagging.Service
+	Automation    *automation.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
 
@@ -136,18 +139,18 @@ func (s *Service) Push(ctx context.Context) error {
 	if s.CRM == nil {
 		return ErrNotConnected
 	}
-	err := s.pushEdits(ctx)
-	if err == nil {
-		err = s.pushCorrections(ctx)
+	state, err := automation.StateNow(ctx, s.DB)
+	if err != nil || allOff(&state, pushFlows) {
+		return err // nothing is sent, and nothing is known of Salesforce
 	}
-	if err == nil {
-		err = s.pushRegistrations(ctx)
+	steps := map[automation.FlowID]func(context.Context) error{
+		automation.WriteEdits: s.pushEdits, automation.WriteCorrections: s.pushCorrections, automation.WriteRegistrations: s.pushRegistrations,
+		automation.WriteTasks: s.pushActivities, automation.WriteActivities: s.pushRecorded,
 	}
-	if err == nil {
-		err = s.pushActivities(ctx)
-	}
-	if err == nil {
-		err = s.pushRecorded(ctx)
+	for _, id := range pushFlows {
+		if err == nil {
+			err = s.run(ctx, id, steps[id])
+		}
 	}
 	if ctx.Err() != nil {
 		return err
@@ -159,6 +162,16 @@ func (s *Service) Push(ctx context.Context) error {
 }
 
 const pushBatch = 200
+
+// pushFlows are the flows of a push, in their order: what was decided goes before
+// what tells of it.
+var pushFlows = []automation.FlowID{
+	automation.WriteEdits, automation.WriteCorrections, automation.WriteRegistrations, automation.WriteTasks, automation.WriteActivities,
+}
+
+func allOff(state *automation.State, flows []automation.FlowID) bool {
+	return !slices.ContainsFunc(flows, func(id automation.FlowID) bool { return state.OffOf(id) == nil })
+}
 
 // pushEdits writes what people and portals changed to the opportunities. One that
 // changed in Salesforce meanwhile is left to the next read, which merges it.
