@@ -33,11 +33,12 @@ const (
 	KindRecord       Kind = "record"       // Salesforce refused the registration's record
 	KindEdit         Kind = "edit"         // Salesforce refused a value from the portal or a person
 	KindActivity     Kind = "activity"     // Salesforce refused an activity, or changed it too
+	KindDeleted      Kind = "deleted"      // the deal was deleted in Salesforce and is still with the partner
 )
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
-	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity}
+	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindDeleted}
 }
 
 // Label is the kind in words.
@@ -53,6 +54,8 @@ func (k Kind) Label() string {
 		return "Salesforce field refused"
 	case KindActivity:
 		return "Activity not in Salesforce"
+	case KindDeleted:
+		return "Deal deleted in Salesforce"
 	}
 	return string(k)
 }
@@ -211,6 +214,9 @@ func (s *Service) explain(ctx context.Context, rows []Item) error {
 		if x.ByCheck {
 			x.Code = CodeCheck
 		}
+		if x.Kind == KindDeleted {
+			x.Text = fmt.Sprintf("The opportunity was deleted in Salesforce, and is in %s as %s.", x.Cloud.Portal(), x.RemoteID)
+		}
 		x.Fix = fixOf(x)
 		x.Title = x.Kind.Label()
 		if x.What != "" {
@@ -356,6 +362,8 @@ func (s *Service) again(ctx context.Context, x *Item) (waiting string, err error
 		err = s.registrations.ResendEdit(ctx, x.RegistrationID, x.Path)
 	case KindActivity:
 		_, err = s.activities.Send(ctx, activity.Wish{ID: x.Ref})
+	case KindDeleted:
+		err = problem.Conflict("deleted", "There is nothing to send: restore the opportunity in Salesforce, or close it in "+x.Cloud.Portal())
 	default:
 		res, err = s.approvals.Register(ctx, x.OpportunityID, x.Cloud)
 	}
