@@ -18,6 +18,7 @@ import (
 //	POST /_control/lock-row         {"id" or "object","times" or "seconds"}: writes to it get UNABLE_TO_LOCK_ROW
 //	GET, POST, DELETE /_control/setup  validation rules, fields, access: see setup
 //	POST /_control/undelete         {"ids"}: what a person does in the recycle bin
+//	POST /_control/erase            {"ids"}: what emptying the recycle bin does, of records that are not in it, too
 //	POST /_control/merge            {"master","losers","fields"}: what a person does with duplicates
 //	POST /_control/daily-limit      {"name","limit","used"}: of an allocation, DailyApiRequests unless named
 //	GET, POST /_control/bulk        {"delay","pace","hard_delete","max_upload"}: see bulkSettings
@@ -38,6 +39,7 @@ func (s *Server) controlPages() http.Handler {
 	mux.HandleFunc("POST /_control/setup", s.postSetup)
 	mux.HandleFunc("DELETE /_control/setup", func(w http.ResponseWriter, _ *http.Request) { s.deleteSetup(w) })
 	mux.HandleFunc("POST /_control/undelete", s.postUndelete)
+	mux.HandleFunc("POST /_control/erase", s.postErase)
 	mux.HandleFunc("POST /_control/merge", s.postMerge)
 	mux.HandleFunc("GET /_control/bulk", func(w http.ResponseWriter, _ *http.Request) { s.bulk.showSettings(w) })
 	mux.HandleFunc("POST /_control/bulk", s.bulk.postSettings)

@@ -120,7 +120,51 @@ func (t *table) pointing(f *field, id string) []int32 {
 	return out
 }
 
+// empty takes a record out of the recycle bin for good, and what went there with it; one
+// that is not in it goes past it.
+func (x *tx) empty(id string) *apiError {
+	o := x.st.schema.byPrefix[id[:3]]
+	if o == nil {
+		return refuse("MALFORMED_ID", "malformed id %s", id)
+	}
+	t := x.st.tables[o]
+	slot, ok := t.slots[id]
+	if !ok {
+		return refuse("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+	}
+	if !t.deleted(t.rows[slot]) {
+		return x.erase(o, id)
+	}
+	x.unmake(t, slot)
+	return nil
+}
+
+// unmake erases a deleted record and those below it that were deleted with it.
+func (x *tx) unmake(t *table, slot int32) {
+	row := t.rows[slot]
+	id, stamp := t.rowID(row), row[t.obj.stamp]
+	for _, c := range t.obj.Children {
+		child := x.st.table(c.Object)
+		for _, slot := range slices.Clone(child.index[child.obj.field(c.Field).index][id]) {
+			if row := child.rows[slot]; child.deleted(row) && same(row[child.obj.stamp], stamp) {
+				x.unmake(child, slot)
+			}
+		}
+	}
+	t.erase(slot, x.stamp)
+	x.done = append(x.done, change{t: t, slot: slot, old: row})
+}
+
 func (s *Server) postUndelete(w http.ResponseWriter, r *http.Request) {
+	s.postIDs(w, r, "undeleted", (*tx).undelete)
+}
+
+func (s *Server) postErase(w http.ResponseWriter, r *http.Request) {
+	s.postIDs(w, r, "erased", (*tx).empty)
+}
+
+// postIDs has a person do something to records by their ids, all in one transaction.
+func (s *Server) postIDs(w http.ResponseWriter, r *http.Request, done string, do func(*tx, string) *apiError) {
 	var in struct {
 		IDs []string `json:"ids"`
 	}
@@ -135,7 +179,7 @@ func (s *Server) postUndelete(w http.ResponseWriter, r *http.Request) {
 				if !ok {
 					return fmt.Errorf("%q is no record id", text)
 				}
-				if err := x.undelete(id); err != nil {
+				if err := do(x, id); err != nil {
 					return err
 				}
 			}
@@ -146,7 +190,7 @@ func (s *Server) postUndelete(w http.ResponseWriter, r *http.Request) {
 		kit.RefuseControl(w, http.StatusBadRequest, err)
 		return
 	}
-	kit.AnswerControl(w, http.StatusOK, map[string]int{"undeleted": len(in.IDs)})
+	kit.AnswerControl(w, http.StatusOK, map[string]int{done: len(in.IDs)})
 }
 
 func (s *Server) postMerge(w http.ResponseWriter, r *http.Request) {

@@ -59,6 +59,27 @@ func TestAnUndeletedRecordComesBackWithWhatWentWithIt(t *testing.T) {
 	}
 }
 
+func TestAnErasedRecordIsKnownToReplicationAlone(t *testing.T) {
+	t.Parallel()
+	clock := kit.NewFrozenClock(noon)
+	o := start(t, salesforce.Options{Clock: clock})
+	account, opp, other := o.account("Acme"), o.opportunity("Deal"), o.opportunity("Other")
+	o.api("PATCH", "/sobjects/Opportunity/"+opp, `{"AccountId":"`+account+`"}`).want(204, "")
+	clock.Advance(time.Minute)
+	o.api("DELETE", "/sobjects/Account/"+account, "").want(204, "")
+	clock.Advance(time.Minute)
+	o.control("POST", "erase", `{"ids":["`+account+`","`+other+`"]}`).want(200, "")
+	if got := o.all("SELECT Id FROM Opportunity"); len(got) != 0 {
+		t.Errorf("the bin still holds %v", got)
+	}
+	gone := fmt.Sprint(o.api("GET", "/sobjects/Opportunity/deleted/?start=2026-09-15T12:00:00Z&end=2026-09-15T12:10:00Z", "").want(200, "").object()["deletedRecords"])
+	if !strings.Contains(gone, opp) || !strings.Contains(gone, other) {
+		t.Errorf("replication tells %s, not %s and %s", gone, opp, other)
+	}
+	o.control("POST", "undelete", `{"ids":["`+account+`"]}`).want(400, "")
+	o.control("POST", "erase", `{"ids":["`+account+`"]}`).want(400, "")
+}
+
 func TestAMergeMovesWhatBelongedToTheLosers(t *testing.T) {
 	t.Parallel()
 	o := start(t, salesforce.Options{})

@@ -165,13 +165,7 @@ func (c *CRM) activitiesWhere(ctx context.Context, o activity.Object, field stri
 
 // NewestActivity gives the stamp of the Task or Event that changed last.
 func (c *CRM) NewestActivity(ctx context.Context, o activity.Object) (time.Time, error) {
-	for r, err := range c.client.QueryAll(ctx, "SELECT SystemModstamp FROM "+string(o)+" ORDER BY SystemModstamp DESC LIMIT 1", QueryOptions{}) {
-		if err != nil {
-			return time.Time{}, err
-		}
-		return r.Time("SystemModstamp")
-	}
-	return time.Time{}, nil
+	return c.Newest(ctx, string(o))
 }
 
 // LookActivities finds the records of the keys.
@@ -221,6 +215,9 @@ func (c *CRM) WriteActivities(ctx context.Context, writes []activity.Write) ([]a
 				return nil, err
 			}
 		}
+	}
+	for i := range out {
+		out[i].Lost = lost(out[i].Err)
 	}
 	return out, nil
 }

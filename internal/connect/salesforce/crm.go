@@ -67,6 +67,10 @@ func changed[T any](ctx context.Context, c *Client, object string, list []source
 			}
 			return yield(v, err) && err == nil
 		}
+		if len(read.IDs) > 0 {
+			c.byIDs(ctx, p, read, given)
+			return
+		}
 		if read.Bulk && c.changedInBulk(ctx, p, read, given) {
 			return
 		}
@@ -134,7 +138,7 @@ func (c *CRM) Accounts(ctx context.Context, read connection.Read) iter.Seq2[acco
 	return changed(ctx, c.client, "Account", accountSources, read, func(p plan, r values) (account.Account, error) {
 		stamp, err := r.Time("SystemModstamp")
 		a := account.Account{
-			CRMID: r.ID("Id"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp, Name: p.text(r, "account.name"), Type: p.text(r, "account.type"),
+			CRMID: r.ID("Id"), MasterCRMID: p.id(r, "account.master"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp, Name: p.text(r, "account.name"), Type: p.text(r, "account.type"),
 			Website: p.text(r, "account.website"), Domains: p.text(r, "account.domains"), DUNS: p.text(r, "account.duns"), Industry: p.text(r, "account.industry"),
 			Phone: p.text(r, "account.phone"), Street: p.text(r, "account.street"), City: p.text(r, "account.city"), State: p.text(r, "account.state"),
 			PostalCode: p.text(r, "account.postal_code"), Country: p.text(r, "account.country"), Segment: p.text(r, "account.segment"), Geo: p.text(r, "account.geo"),
@@ -299,7 +303,7 @@ func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRe
 	}
 	out := make([]registration.CRMResult, len(rows))
 	for i, r := range rows {
-		out[i] = registration.CRMResult{RowID: r.ID, Created: r.Created, Err: r.Err}
+		out[i] = registration.CRMResult{RowID: r.ID, Created: r.Created, Err: r.Err, Lost: lost(r.Err)}
 	}
 	return out, nil
 }
@@ -324,7 +328,7 @@ func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChan
 	if ofConnection(err) {
 		return registration.CRMResult{}, err
 	}
-	return registration.CRMResult{RowID: change.OpportunityCRMID, Err: err}, nil
+	return registration.CRMResult{RowID: change.OpportunityCRMID, Err: err, Lost: lost(err)}, nil
 }
 
 // LogTasks writes completed Tasks by their key.
@@ -346,7 +350,7 @@ func (c *CRM) LogTasks(ctx context.Context, list []activity.Task) ([]activity.Re
 	}
 	out := make([]activity.Result, len(rows))
 	for i, r := range rows {
-		out[i] = activity.Result{TaskID: r.ID, Created: r.Created, Err: r.Err}
+		out[i] = activity.Result{TaskID: r.ID, Created: r.Created, Err: r.Err, Lost: lost(r.Err)}
 	}
 	return out, nil
 }

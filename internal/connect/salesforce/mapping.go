@@ -50,6 +50,7 @@ var accountSources = []source{
 	{"account.owner", []string{"OwnerId"}, true},
 	{"account.owner_name", []string{"Owner.Name"}, false},
 	{"account.aws_account_id", []string{"AWS_Account_ID__c"}, false},
+	{"account.master", []string{"MasterRecordId"}, false},
 }
 
 var opportunitySources = []source{

@@ -10,7 +10,8 @@ import (
 )
 
 // Account is one company as Salesforce knows it. Country is what the CRM says
-// (a code or a name); it is made a code only where a portal needs one.
+// (a code or a name); it is made a code only where a portal needs one. A deleted
+// account with a master was merged into it.
 type Account struct {
 	ID           string    `db:"id" json:"id"`
 	CRMID        string    `db:"crm_id" json:"crm_id"`
@@ -36,7 +37,9 @@ type Account struct {
 	OwnerCRMID   string    `db:"owner_crm_id" json:"owner_crm_id"`
 	OwnerName    string    `db:"owner_name" json:"owner_name"`
 	AWSAccountID string    `db:"aws_account_id" json:"aws_account_id"`
+	MasterCRMID  string    `db:"master_crm_id" json:"master_crm_id"` // the account that it was merged into
 	Deleted      bool      `db:"deleted" json:"deleted"`
+	Purged       bool      `db:"purged" json:"purged"` // gone for good, or out of our user's sight
 	CRMModstamp  time.Time `db:"crm_modstamp" json:"crm_modstamp"`
 	CreatedAt    time.Time `db:"created_at,insert" json:"-"`
 	UpdatedAt    time.Time `db:"updated_at" json:"updated_at"`

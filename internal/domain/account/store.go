@@ -17,12 +17,13 @@ type Ref struct {
 	CRMID       string    `db:"crm_id"`
 	Name        string    `db:"name"`
 	CRMModstamp time.Time `db:"crm_modstamp"`
+	Purged      bool      `db:"purged"`
 	Version     int64     `db:"version"`
 }
 
 // Refs gives the stored accounts with these CRM ids, at most 500 of them.
 func Refs(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]Ref, error) {
-	rows, err := db.Select[Ref](ctx, q, `SELECT id, crm_id, name, crm_modstamp, version FROM account WHERE crm_id IN (?)`, crmIDs)
+	rows, err := db.Select[Ref](ctx, q, `SELECT id, crm_id, name, crm_modstamp, purged, version FROM account WHERE crm_id IN (?)`, crmIDs)
 	out := make(map[string]Ref, len(rows))
 	for _, r := range rows {
 		out[r.CRMID] = r
@@ -48,7 +49,7 @@ func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 	at := map[string]int{}
 	for _, a := range list {
 		ref, ok := known[a.CRMID]
-		if ok && !a.CRMModstamp.After(ref.CRMModstamp) {
+		if ok && !a.CRMModstamp.After(ref.CRMModstamp) && !ref.Purged {
 			continue
 		}
 		a.ID = ref.ID
@@ -105,6 +106,57 @@ func upsert(ctx context.Context, tx *db.Tx, rows []Account) error {
 func renameInOpportunities(ctx context.Context, tx *db.Tx, crmID, name string) error {
 	_, err := tx.Exec(ctx, `UPDATE opportunity SET account_name = ? WHERE account_crm_id = ?`, name, crmID)
 	return err
+}
+
+// merges gives, by the CRM ids of accounts that were merged into another, that one as
+// it is now: of the given accounts, and of those that were merged into them.
+func merges(ctx context.Context, q db.Queryer, crmIDs []string) ([]Account, error) {
+	return db.Select[Account](ctx, q, `SELECT * FROM account WHERE master_crm_id <> '' AND (crm_id IN (?) OR master_crm_id IN (?)) ORDER BY crm_id`, crmIDs, crmIDs)
+}
+
+// repoint has opportunities, and accounts below, name the master in place of a loser,
+// and gives the opportunities (by CRM id) that named it.
+func repoint(ctx context.Context, tx *db.Tx, loser string, master *Account) ([]string, error) {
+	moved, err := db.Select[string](ctx, tx, `SELECT crm_id FROM opportunity WHERE account_crm_id = ? OR fulfillment_partner_crm_id = ? OR influence_partner_crm_id = ? OR dr_partner_crm_id = ?`,
+		loser, loser, loser, loser)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE opportunity SET account_crm_id = ?, account_name = ?, account_id = ? WHERE account_crm_id = ?`, master.CRMID, master.Name, master.ID, loser); err != nil {
+		return nil, err
+	}
+	for _, step := range []string{
+		`UPDATE opportunity SET fulfillment_partner_crm_id = ?, fulfillment_partner = ? WHERE fulfillment_partner_crm_id = ?`,
+		`UPDATE opportunity SET influence_partner_crm_id = ?, influence_partner = ? WHERE influence_partner_crm_id = ?`,
+		`UPDATE opportunity SET dr_partner_crm_id = ?, dr_partner = ? WHERE dr_partner_crm_id = ?`,
+	} {
+		if _, err := tx.Exec(ctx, step, master.CRMID, master.Name, loser); err != nil {
+			return nil, err
+		}
+	}
+	_, err = tx.Exec(ctx, `UPDATE account SET parent_crm_id = ? WHERE parent_crm_id = ? AND crm_id <> ?`, master.CRMID, loser, master.CRMID)
+	return moved, err
+}
+
+// Live gives the CRM ids of the accounts that are not deleted.
+func Live(ctx context.Context, q db.Queryer) ([]string, error) {
+	return db.Select[string](ctx, q, `SELECT crm_id FROM account WHERE NOT deleted`)
+}
+
+// Purge notes of accounts, at most 500, that the CRM has them no more, not even in its
+// recycle bin, and gives the CRM ids of those of which that is news.
+func Purge(ctx context.Context, tx *db.Tx, crmIDs []string) ([]string, error) {
+	news, err := db.Select[string](ctx, tx, `SELECT crm_id FROM account WHERE crm_id IN (?) AND NOT purged`, crmIDs)
+	if err != nil || len(news) == 0 {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, `UPDATE account SET deleted = true, purged = true, version = version + 1, updated_at = ? WHERE crm_id IN (?)`, tx.Now(), news)
+	return news, err
+}
+
+// DeletedAmong gives which of the accounts, by CRM id and at most 500, are deleted.
+func DeletedAmong(ctx context.Context, q db.Queryer, crmIDs []string) ([]string, error) {
+	return db.Select[string](ctx, q, `SELECT crm_id FROM account WHERE crm_id IN (?) AND deleted`, crmIDs)
 }
 
 // ByCRMID gives one account; none is a problem of kind not_found.

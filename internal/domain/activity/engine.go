@@ -28,10 +28,12 @@ type Task struct {
 	On               date.Date
 }
 
-// Result is how the writing of one Task went: Err nil is done.
+// Result is how the writing of one Task went: Err nil is done. Lost says that it was
+// refused because a record that it is about is not there.
 type Result struct {
 	TaskID  string
 	Created bool
+	Lost    bool
 	Err     error
 }
 

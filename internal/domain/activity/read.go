@@ -165,3 +165,9 @@ func (s *Service) Watch(ctx context.Context, tx *db.Tx, list []Watched) error {
 	}
 	return watch(ctx, tx, list)
 }
+
+// Merged takes that an account was merged into another, by Tandem's ids: what was
+// recorded with it stands with the other.
+func (s *Service) Merged(ctx context.Context, tx *db.Tx, loserID, masterID string) error {
+	return moveToAccount(ctx, tx, loserID, masterID)
+}

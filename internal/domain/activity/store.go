@@ -125,7 +125,7 @@ func timeline(ctx context.Context, q db.Queryer, query Query, after *spot, limit
 func due(ctx context.Context, q db.Queryer, limit int) ([]Due, error) {
 	return db.Select[Due](ctx, q, `SELECT a.*, coalesce(o.crm_id, c.crm_id, '') AS what_crm_id, coalesce(o.account_crm_id, c.crm_id, '') AS account_crm_id
 		FROM activity a LEFT JOIN opportunity o ON o.id = a.opportunity_id LEFT JOIN account c ON c.id = a.account_id
-		WHERE a.crm_state = 'pending' AND a.origin = 'person' ORDER BY a.id LIMIT ?`, limit)
+		WHERE a.crm_state = 'pending' AND a.origin = 'person' AND NOT coalesce(o.deleted, c.deleted, false) ORDER BY a.id LIMIT ?`, limit)
 }
 
 type ownerRow struct {
@@ -185,7 +185,7 @@ func pending(ctx context.Context, q db.Queryer, limit int) ([]pendingRow, error)
 	return db.Select[pendingRow](ctx, q, `SELECT a.*, o.crm_id AS opportunity_crm_id, o.owner_crm_id AS deal_owner_crm_id,
 			EXISTS (SELECT 1 FROM person p WHERE p.crm_id = o.owner_crm_id AND p.active) AS owner_active
 		FROM activity a JOIN opportunity o ON o.id = a.opportunity_id
-		WHERE a.crm_state = 'pending' AND a.origin = 'engine' ORDER BY a.id LIMIT ?`, limit)
+		WHERE a.crm_state = 'pending' AND a.origin = 'engine' AND NOT o.deleted ORDER BY a.id LIMIT ?`, limit)
 }
 
 func logged(ctx context.Context, tx *db.Tx, id, taskID string) error {
@@ -220,7 +220,15 @@ func Refused(ctx context.Context, q db.Queryer) (int64, string, error) {
 	return row.N, row.Why, err
 }
 
-// CountPending counts the activities that Salesforce still has to get.
+// CountPending counts the activities of an origin that Salesforce still has to get.
+// Those on deleted records wait until these are back.
 func CountPending(ctx context.Context, q db.Queryer, origin Origin) (int64, error) {
-	return db.Get[int64](ctx, q, `SELECT count(*) FROM activity WHERE crm_state = 'pending' AND origin = ?`, origin)
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM activity a LEFT JOIN opportunity o ON o.id = a.opportunity_id LEFT JOIN account c ON c.id = a.account_id
+		WHERE a.crm_state = 'pending' AND a.origin = ? AND NOT coalesce(o.deleted, c.deleted, false)`, origin)
+}
+
+// moveToAccount has the activities of one account stand with another.
+func moveToAccount(ctx context.Context, tx *db.Tx, fromID, toID string) error {
+	_, err := tx.Exec(ctx, `UPDATE activity SET account_id = ?, version = version + 1 WHERE account_id = ?`, toID, fromID)
+	return err
 }

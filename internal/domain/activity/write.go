@@ -65,10 +65,12 @@ type Write struct {
 }
 
 // Written is how one write went. Now is the record afterwards, nil if it is not there;
-// it may be there although the write was refused.
+// it may be there although the write was refused. Lost says that it was refused because
+// a record that it is about is not there.
 type Written struct {
-	Now *Remote
-	Err error
+	Now  *Remote
+	Lost bool
+	Err  error
 }
 
 // CancelMode says what becomes of the record of a cancelled activity.

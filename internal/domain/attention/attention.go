@@ -35,11 +35,12 @@ const (
 	KindEdit         Kind = "edit"         // Salesforce refused a value from the portal or a person
 	KindActivity     Kind = "activity"     // Salesforce refused an activity, or changed it too
 	KindTags         Kind = "tags"         // Salesforce refused the correction of a deal's tags
+	KindDeleted      Kind = "deleted"      // the deal was deleted in Salesforce and is still with the partner
 )
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
-	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindTags}
+	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindTags, KindDeleted}
 }
 
 // Label is the kind in words.
@@ -57,6 +58,8 @@ func (k Kind) Label() string {
 		return "Activity not in Salesforce"
 	case KindTags:
 		return "Correction of tags refused"
+	case KindDeleted:
+		return "Deal deleted in Salesforce"
 	}
 	return string(k)
 }
@@ -216,6 +219,9 @@ func (s *Service) explain(ctx context.Context, rows []Item) error {
 		if x.ByCheck {
 			x.Code = CodeCheck
 		}
+		if x.Kind == KindDeleted {
+			x.Text = fmt.Sprintf("The opportunity was deleted in Salesforce, and is in %s as %s.", x.Cloud.Portal(), x.RemoteID)
+		}
 		x.Fix = fixOf(x)
 		x.Title = x.Kind.Label()
 		if x.What != "" {
@@ -363,6 +369,8 @@ func (s *Service) again(ctx context.Context, x *Item) (waiting string, err error
 		_, err = s.activities.Send(ctx, activity.Wish{ID: x.Ref})
 	case KindTags:
 		_, err = s.tagging.Again(ctx, x.Ref)
+	case KindDeleted:
+		err = problem.Conflict("deleted", "There is nothing to send: restore the opportunity in Salesforce, or close it in "+x.Cloud.Portal())
 	default:
 		res, err = s.approvals.Register(ctx, x.OpportunityID, x.Cloud)
 	}

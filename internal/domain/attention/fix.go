@@ -6,11 +6,14 @@ import (
 	"strings"
 )
 
-// Codes of our own: of what our check refused before the portal was asked, and of an
-// activity that was changed here and in Salesforce.
+// Codes of our own: of what our check refused before the portal was asked, of an
+// activity that was changed here and in Salesforce, and of a registered deal that is in
+// Salesforce's recycle bin or in Salesforce no more.
 const (
 	CodeCheck     = "check"
 	CodeBothSides = "changed_on_both_sides"
+	CodeDeleted   = "deleted"
+	CodePurged    = "purged"
 )
 
 // fix is what mends a code. Source is where the code is documented.
@@ -25,6 +28,8 @@ type fix struct {
 var fixes = []fix{
 	{CodeCheck, "Mend the value in Salesforce: it goes out by itself with the next read. Nothing was sent, because AWS would refuse it.", ""},
 	{CodeBothSides, "Somebody changed it in Salesforce while it was changed here: open it, look at both and say which holds.", ""},
+	{CodeDeleted, "If the deal goes on, restore the opportunity from Salesforce's recycle bin (it stays there for 15 days): its registration and all that waits go on by themselves. If it is off, set its stage to Closed Lost in the portal. Nothing more is written to Salesforce meanwhile.", ""},
+	{CodePurged, "Salesforce has the opportunity no more, not even in its recycle bin, or Tandem's user may not see it any more. If the user should see it, have the administrator share it: all goes on by itself after the next night. If the deal is off, set its stage to Closed Lost in the portal.", ""},
 	{"ValidationException", "Mend the field that the portal names in Salesforce, wait for the next read or start one, then send again.", "AWS Selling API"},
 	{"AccessDeniedException", "The portal account may not make this call: an administrator adds the permission to the role that Tandem uses (see Connections, AWS). Then send again.", "AWS Selling API"},
 	{"ConflictException", "The record stands in a state that does not allow the call, or was changed meanwhile. Look at it in the portal, then send again: Tandem reads it first.", "AWS Selling API"},

@@ -19,6 +19,8 @@ const parts = `SELECT 'registration' AS kind, r.id AS ref, '' AS path, r.id AS r
 		FROM registration_edit e JOIN registration r ON r.id = e.registration_id WHERE e.crm_state = 'refused'
 	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', '', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id
 		FROM activity a WHERE a.crm_state = 'failed'
+	UNION ALL SELECT 'deleted', r.id, '', r.id, r.opportunity_id, r.cloud, r.remote_id, CASE WHEN d.purged THEN 'purged' ELSE 'deleted' END, '', 0, d.updated_at, '', ''
+		FROM opportunity d JOIN registration r ON r.opportunity_id = d.id WHERE d.deleted AND r.remote_id <> '' AND r.state NOT IN ('launched', 'closed_lost')
 	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', 'changed_on_both_sides', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id
 		FROM activity a WHERE a.crm_state = 'conflict'
 	UNION ALL SELECT 'tags', t.id, '', '', t.opportunity_id, '', '', '', t.error, 0, coalesce(t.done_at, t.asked_at), t.title, ''
@@ -28,7 +30,8 @@ const parts = `SELECT 'registration' AS kind, r.id AS ref, '' AS path, r.id AS r
 // places are the deals of refusals, or the accounts where there is no deal.
 const places = ` LEFT JOIN opportunity o ON o.id = x.opportunity_id LEFT JOIN account c ON c.id = x.account_id`
 
-const placed = `NOT coalesce(o.deleted, c.deleted, true)`
+// placed leaves out what belongs to a deleted record: that waits until it is back.
+const placed = `(x.kind = 'deleted' OR NOT coalesce(o.deleted, c.deleted, true))`
 
 const itemColumns = `x.kind, x.ref, x.path, x.registration_id, x.opportunity_id, x.account_id, x.what, coalesce(o.name, c.name) AS name, coalesce(o.account_name, '') AS account_name,
 	coalesce(o.owner_name, c.owner_name) AS owner_name, x.cloud, x.remote_id, x.code, x.text, x.checked = 1 AS by_check, x.since`

@@ -11,6 +11,9 @@ type Read struct {
 	// much there is, the records in no order. A system that cannot is read page by
 	// page all the same.
 	Bulk bool
+	// IDs, at most 200, reads these records alone, deleted ones too, whenever they
+	// were changed.
+	IDs []string
 	// Begun, if set, is told of the read before its first record, and again when it
 	// has to begin in another way. When it gives false the read ends there.
 	Begun func(Begun) bool

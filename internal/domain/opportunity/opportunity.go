@@ -62,6 +62,7 @@ type Opportunity struct {
 	OwnerCRMID              string    `db:"owner_crm_id" json:"owner_crm_id"`
 	OwnerName               string    `db:"owner_name" json:"owner_name"`
 	Deleted                 bool      `db:"deleted" json:"deleted"`
+	Purged                  bool      `db:"purged" json:"purged"` // gone for good, or out of our user's sight: no recycle bin holds it
 	CRMCreatedAt            time.Time `db:"crm_created_at" json:"crm_created_at"`
 	CRMModstamp             time.Time `db:"crm_modstamp" json:"crm_modstamp"`
 	CreatedAt               time.Time `db:"created_at,insert" json:"-"`
@@ -117,6 +118,20 @@ type Contact struct {
 	Primary          bool      `db:"is_primary" json:"primary"`
 	Deleted          bool      `db:"deleted" json:"-"`
 	CRMModstamp      time.Time `db:"crm_modstamp" json:"-"`
+}
+
+// Card is what a contact of ours in Salesforce holds of itself. A deleted one with a
+// master was merged into it.
+type Card struct {
+	CRMID       string
+	MasterCRMID string
+	FirstName   string
+	LastName    string
+	Email       string
+	Title       string
+	Phone       string
+	Deleted     bool
+	CRMModstamp time.Time
 }
 
 // Source says who decided that an opportunity is joint.

@@ -2,6 +2,7 @@ package opportunity
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
@@ -14,6 +15,7 @@ type ref struct {
 	ID          string    `db:"id"`
 	CRMID       string    `db:"crm_id"`
 	CRMModstamp time.Time `db:"crm_modstamp"`
+	Purged      bool      `db:"purged"`
 	Version     int64     `db:"version"`
 }
 
@@ -25,7 +27,7 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 	for i := range list {
 		ids = append(ids, list[i].CRMID)
 	}
-	rows, err := db.Select[ref](ctx, tx, `SELECT id, crm_id, crm_modstamp, version FROM opportunity WHERE crm_id IN (?)`, ids)
+	rows, err := db.Select[ref](ctx, tx, `SELECT id, crm_id, crm_modstamp, purged, version FROM opportunity WHERE crm_id IN (?)`, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +39,7 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 	at := map[string]int{}
 	for _, o := range list {
 		old, ok := known[o.CRMID]
-		if ok && !o.CRMModstamp.After(old.CRMModstamp) {
+		if ok && !o.CRMModstamp.After(old.CRMModstamp) && !old.Purged {
 			continue
 		}
 		o.ID = old.ID
@@ -195,7 +197,13 @@ func MembersOf(ctx context.Context, q db.Queryer, crmID string) ([]Member, error
 
 // ContactsOf gives the customer's people on an opportunity, the primary first.
 func ContactsOf(ctx context.Context, q db.Queryer, crmID string) ([]Contact, error) {
-	return db.Select[Contact](ctx, q, `SELECT * FROM opportunity_contact WHERE opportunity_crm_id = ? AND NOT deleted ORDER BY is_primary DESC, last_name, crm_id`, crmID)
+	rows, err := db.Select[Contact](ctx, q, `SELECT * FROM opportunity_contact WHERE opportunity_crm_id = ? AND NOT deleted ORDER BY is_primary DESC, last_name, crm_id`, crmID)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(rows, func(c Contact) bool { // two that were merged may both have had a role
+		again := c.ContactCRMID != "" && seen[c.ContactCRMID]
+		seen[c.ContactCRMID] = true
+		return again
+	}), err
 }
 
 // JointOf gives the joint decisions about opportunities by id, at most 500.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
@@ -143,11 +144,11 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 // there already: an earlier attempt may have made it.
 func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bool) error {
 	var remote Remote
-	if look {
-		d, err := s.Deal(ctx, s.db, r.OpportunityID, r.Cloud)
-		if err != nil {
-			return err
-		}
+	d, err := s.Deal(ctx, s.db, r.OpportunityID, r.Cloud)
+	if err != nil {
+		return err
+	}
+	if look || d.Opportunity.Deleted {
 		found, err := p.Find(ctx, d)
 		s.called(ctx, r, "Find", err, nil, nil)
 		if err != nil {
@@ -157,8 +158,10 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bo
 			remote = *found
 		}
 	}
+	if remote.ID == "" && d.Opportunity.Deleted {
+		return s.save(ctx, r, func(tx *db.Tx) error { return s.withdraw(ctx, tx, r, deletedThere) })
+	}
 	if remote.ID == "" {
-		var err error
 		remote, err = p.Create(ctx, json.RawMessage(r.Payload), r.CreateToken)
 		s.called(ctx, r, "Create", err, json.RawMessage(r.Payload), map[string]string{"id": remote.ID, "version": remote.Version})
 		if err != nil {
@@ -208,7 +211,26 @@ func (s *Service) tellCRM(ctx context.Context, tx *db.Tx, r *Registration) error
 	return s.Write(ctx, tx)
 }
 
+// deletedThere is why nothing more is done towards the portal for a deal.
+const deletedThere = "deleted in Salesforce"
+
+// held puts a registration to rest whose opportunity is deleted in Salesforce: what is
+// not with the partner yet is not brought there. It goes on when the deal comes back.
+func (s *Service) held(ctx context.Context, r *Registration) (bool, error) {
+	o, err := opportunity.ByID(ctx, s.db, r.OpportunityID)
+	if err != nil || !o.Deleted {
+		return false, err
+	}
+	return true, s.save(ctx, r, func(*db.Tx) error {
+		r.DueAt, r.Reason = time.Time{}, deletedThere
+		return nil
+	})
+}
+
 func (s *Service) associate(ctx context.Context, p Portal, r *Registration) error {
+	if held, err := s.held(ctx, r); held || err != nil {
+		return err
+	}
 	for _, solution := range r.Solutions() {
 		err := p.Associate(ctx, r.RemoteID, solution)
 		s.called(ctx, r, "Associate", err, map[string]string{"solution": solution}, nil)
@@ -226,6 +248,9 @@ func (s *Service) associate(ctx context.Context, p Portal, r *Registration) erro
 }
 
 func (s *Service) submit(ctx context.Context, p Portal, r *Registration) error {
+	if held, err := s.held(ctx, r); held || err != nil {
+		return err
+	}
 	task, err := p.Submit(ctx, r.RemoteID, r.SubmitToken)
 	s.called(ctx, r, "Submit", err, nil, task)
 	if err != nil {

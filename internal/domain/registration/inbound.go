@@ -216,6 +216,10 @@ func (s *Service) adopt(ctx context.Context, tx *db.Tx, p Portal, o *opportunity
 	}
 	i := slices.IndexFunc(have[o.ID], func(r Registration) bool { return r.Cloud == p.Cloud() })
 	switch {
+	case i >= 0 && have[o.ID][i].RemoteID == "" && have[o.ID][i].State == StateWithdrawn:
+		d.RegistrationID, d.Note = have[o.ID][i].ID, "The opportunity is not registered any more ("+have[o.ID][i].Reason+"): close the record in "+p.Cloud().Portal()+", or bring the opportunity back"
+		addDrift(&rep.Unknown, d)
+		return nil
 	case i >= 0 && have[o.ID][i].RemoteID == "":
 		return nil // the engine searches before it creates
 	case i >= 0:

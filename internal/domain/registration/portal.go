@@ -294,11 +294,21 @@ type CRMRecord struct {
 	LastError        string
 }
 
-// CRMResult is how the writing of one record went: Err nil is done.
+// CRMResult is how the writing of one record went: Err nil is done. Lost says that it
+// was refused because a record that it is about is not there.
 type CRMResult struct {
 	RowID   string
 	Created bool
+	Lost    bool
 	Err     error
+}
+
+// CRMRow is the record of a registration as it is in Salesforce.
+type CRMRow struct {
+	RowID   string
+	Key     string
+	Deleted bool
+	Stamp   time.Time
 }
 
 // CRM is where registrations are written back. Results are in the order of the

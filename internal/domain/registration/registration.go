@@ -78,7 +78,7 @@ func (s State) InPortal() bool {
 var moves = map[State][]State{
 	StateChecking:       {StateBlocked, StateCreating, StateWithdrawn, StateFailed},
 	StateBlocked:        {StateChecking, StateCreating, StateWithdrawn},
-	StateCreating:       {StateCreated, StateFailed},
+	StateCreating:       {StateCreated, StateWithdrawn, StateFailed},
 	StateCreated:        {StateAssociated, StateFailed},
 	StateAssociated:     {StateSubmitting, StateFailed},
 	StateSubmitting:     {StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateRejected, StateFailed},
@@ -152,6 +152,7 @@ type Registration struct {
 	CRMDirty        bool            `db:"crm_dirty" json:"crm_dirty"`
 	CRMError        string          `db:"crm_error" json:"crm_error"`
 	CRMRowID        string          `db:"crm_row_id" json:"crm_row_id"`
+	CRMGone         int64           `db:"crm_gone" json:"-"`      // how often its record was deleted in Salesforce
 	Offered         bool            `db:"offered" json:"offered"` // the partner offered the deal to us
 	CreatedRemoteAt time.Time       `db:"created_remote_at" json:"created_remote_at"`
 	SubmittedAt     time.Time       `db:"submitted_at" json:"submitted_at"`

@@ -145,7 +145,7 @@ type plans struct {
 
 func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matcher, o *opportunity.Opportunity, c cloud.Cloud, joint bool, have []Registration, p *plans) error {
 	ok, why := m.Registrable(o, c)
-	if !joint {
+	if !joint && !o.Deleted {
 		ok, why = false, "not joint with "+c.Label()
 	}
 	i := slices.IndexFunc(have, func(r Registration) bool { return r.Cloud == c })
@@ -160,15 +160,8 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 	r := have[i]
 	switch {
 	case !ok && (r.State == StateChecking || r.State == StateBlocked || r.State == StateFailed && r.neverSent()):
-		r.Reason, r.DueAt, r.Findings, r.Blocking = why, time.Time{}, nil, 0
-		r.Error, r.ErrorCode, r.FailedFrom = "", "", ""
-		if err := r.move(StateWithdrawn, tx.Now()); err != nil {
+		if err := s.withdraw(ctx, tx, &r, why); err != nil {
 			return err
-		}
-		if r.CRMRowID != "" { // Salesforce was told of it
-			if err := s.tellCRM(ctx, tx, &r); err != nil {
-				return err
-			}
 		}
 		return update(ctx, tx, &r)
 	case ok && (r.State == StateBlocked || r.State == StateWithdrawn || r.State == StateChecking):
@@ -181,6 +174,12 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 			return err
 		}
 		p.woken = append(p.woken, r.ID)
+	case (r.State == StateCreated || r.State == StateAssociated) && r.DueAt.IsZero() && !o.Deleted: // its deal is back
+		r.Reason, r.DueAt = "", tx.Now()
+		if err := update(ctx, tx, &r); err != nil {
+			return err
+		}
+		p.woken = append(p.woken, r.ID)
 	case s.follows(&r) && r.ComparedVersion != o.Version:
 		r.DueAt = tx.Now()
 		if err := update(ctx, tx, &r); err != nil {
@@ -189,6 +188,19 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 		p.woken = append(p.woken, r.ID)
 	}
 	return nil
+}
+
+// withdraw ends a registration that never reached the portal.
+func (s *Service) withdraw(ctx context.Context, tx *db.Tx, r *Registration, why string) error {
+	r.Reason, r.DueAt, r.Findings, r.Blocking = why, time.Time{}, nil, 0
+	r.Error, r.ErrorCode, r.FailedFrom = "", "", ""
+	if err := r.move(StateWithdrawn, tx.Now()); err != nil {
+		return err
+	}
+	if r.CRMRowID == "" { // Salesforce was never told of it
+		return nil
+	}
+	return s.tellCRM(ctx, tx, r)
 }
 
 // Register is a person's wish to register an opportunity with a cloud now, or
@@ -243,6 +255,11 @@ func (s *Service) RegisterTx(ctx context.Context, tx *db.Tx, opportunityID strin
 		if err != nil {
 			return Registration{}, err
 		}
+		if o, err := opportunity.ByID(ctx, tx, opportunityID); err != nil {
+			return Registration{}, err
+		} else if o.Deleted {
+			return Registration{}, problem.Conflict("deleted", "This opportunity was deleted in Salesforce: restore it there first")
+		}
 		if !slices.Contains(opportunity.JointWith(joint[opportunityID]), c) {
 			return Registration{}, problem.Conflict("not_joint", fmt.Sprintf("This opportunity is not joint with %s: mark it as joint first", c.Label()))
 		}
@@ -289,7 +306,7 @@ func (s *Service) again(r *Registration, now time.Time) error {
 	}
 	r.DueAt, r.PollAt, r.Attempts, r.Error, r.ErrorCode, r.FailedFrom, r.Reason = now, now, 0, "", "", "", ""
 	if r.CRMError != "" {
-		r.CRMError, r.CRMDirty = "", true
+		r.CRMError, r.CRMDirty, r.CRMGone = "", true, 0
 	}
 	return r.move(next, now)
 }

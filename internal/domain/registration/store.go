@@ -88,9 +88,10 @@ func CountUnsettled(ctx context.Context, q db.Queryer, reviews bool) (int64, err
 	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration WHERE due_at IS NOT NULL AND state IN (?)`, states)
 }
 
-// CountDirty counts those that Salesforce does not yet know as they are.
+// CountDirty counts those that Salesforce does not yet know as they are. Those of
+// deleted opportunities wait until these are back.
 func CountDirty(ctx context.Context, q db.Queryer) (int64, error) {
-	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration WHERE crm_dirty AND crm_error = ''`)
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration r JOIN opportunity o ON o.id = r.opportunity_id WHERE r.crm_dirty AND r.crm_error = '' AND NOT o.deleted`)
 }
 
 type refusedRow struct {
@@ -114,7 +115,7 @@ type dirtyRow struct {
 
 func dirty(ctx context.Context, q db.Queryer, limit int) ([]dirtyRow, error) {
 	return db.Select[dirtyRow](ctx, q, `SELECT r.*, o.crm_id AS opportunity_crm_id FROM registration r JOIN opportunity o ON o.id = r.opportunity_id
-		WHERE r.crm_dirty AND r.crm_error = '' ORDER BY r.updated_at, r.id LIMIT ?`, limit)
+		WHERE r.crm_dirty AND r.crm_error = '' AND NOT o.deleted ORDER BY r.updated_at, r.id LIMIT ?`, limit)
 }
 
 // clean notes that Salesforce has the record as it was at that version; a
@@ -127,6 +128,20 @@ func clean(ctx context.Context, tx *db.Tx, id string, version int64, rowID strin
 func refusedByCRM(ctx context.Context, tx *db.Tx, id, message string) error {
 	_, err := tx.Exec(ctx, `UPDATE registration SET crm_error = ? WHERE id = ?`, message, id)
 	return err
+}
+
+// rowsGone marks registrations whose record is gone to be written again, but for those
+// whose record somebody deleted before. It gives how many there are of both.
+func rowsGone(ctx context.Context, tx *db.Tx, rowIDs []string) (int64, error) {
+	return tx.Exec(ctx, `UPDATE registration SET crm_dirty = true, version = version + 1, updated_at = ?,
+			crm_error = CASE WHEN crm_gone > 0 AND opportunity_id NOT IN (SELECT id FROM opportunity WHERE deleted) THEN ? ELSE crm_error END,
+			crm_gone = CASE WHEN opportunity_id IN (SELECT id FROM opportunity WHERE deleted) THEN crm_gone ELSE crm_gone + 1 END, crm_row_id = ''
+		WHERE crm_row_id IN (?)`, tx.Now(), leftDeleted, rowIDs)
+}
+
+// LiveRows gives the row ids of the records that registrations have in Salesforce.
+func LiveRows(ctx context.Context, q db.Queryer) ([]string, error) {
+	return db.Select[string](ctx, q, `SELECT crm_row_id FROM registration WHERE crm_row_id <> ''`)
 }
 
 // Solutions gives the solutions of a cloud that were seen in its portal.

@@ -42,12 +42,14 @@ type pendingEdit struct {
 func pendingEdits(ctx context.Context, q db.Queryer, limit int) ([]pendingEdit, error) {
 	return db.Select[pendingEdit](ctx, q, `SELECT e.*, r.cloud, o.crm_id AS opportunity_crm_id FROM registration_edit e
 		JOIN registration r ON r.id = e.registration_id JOIN opportunity o ON o.id = r.opportunity_id
-		WHERE e.crm_state = 'pending' ORDER BY o.crm_id, e.path LIMIT ?`, limit)
+		WHERE e.crm_state = 'pending' AND NOT o.deleted ORDER BY o.crm_id, e.path LIMIT ?`, limit)
 }
 
-// CountPendingEdits counts the edits that Salesforce shall have and has not.
+// CountPendingEdits counts the edits that Salesforce shall have and has not, but for
+// those of deleted opportunities, which wait until these are back.
 func CountPendingEdits(ctx context.Context, q db.Queryer) (int64, error) {
-	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration_edit WHERE crm_state = 'pending'`)
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM registration_edit e JOIN registration r ON r.id = e.registration_id JOIN opportunity o ON o.id = r.opportunity_id
+		WHERE e.crm_state = 'pending' AND NOT o.deleted`)
 }
 
 func editWritten(ctx context.Context, tx *db.Tx, e Edit, state CRMState, message string) error {

@@ -194,7 +194,7 @@ func (s *Service) Pending(ctx context.Context, limit int) ([]registration.CRMCha
 		}
 		t := TagsOf(&o, nil, noClouds)
 		switch {
-		case o.Deleted, !stands(c.Steps.V, t, func(x Step) string { return x.Was }) && !stands(c.Steps.V, t, func(x Step) string { return x.Value }):
+		case !stands(c.Steps.V, t, func(x Step) string { return x.Was }) && !stands(c.Steps.V, t, func(x Step) string { return x.Value }):
 			err = s.end(ctx, c, CorrectionOvertaken, "The tags were changed in Salesforce before this was written: look at the deal as it is now")
 		case stands(c.Steps.V, t, func(x Step) string { return x.Value }): // somebody did the same, or an answer was lost
 			err = s.end(ctx, c, CorrectionWritten, "")

@@ -105,12 +105,14 @@ func endCorrection(ctx context.Context, tx *db.Tx, id string, s CorrectionState,
 }
 
 func pendingCorrections(ctx context.Context, q db.Queryer, limit int) ([]Correction, error) {
-	return db.Select[Correction](ctx, q, `SELECT * FROM tagging_correction WHERE state = 'pending' ORDER BY asked_at, id LIMIT ?`, limit)
+	return db.Select[Correction](ctx, q, `SELECT c.* FROM tagging_correction c JOIN opportunity o ON o.id = c.opportunity_id
+		WHERE c.state = 'pending' AND NOT o.deleted ORDER BY c.asked_at, c.id LIMIT ?`, limit)
 }
 
-// CountPending says how many corrections Salesforce has not got yet.
+// CountPending says how many corrections Salesforce has not got yet. Those of deleted
+// opportunities wait until these are back.
 func CountPending(ctx context.Context, q db.Queryer) (int64, error) {
-	return db.Get[int64](ctx, q, `SELECT count(*) FROM tagging_correction WHERE state = 'pending'`)
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM tagging_correction c JOIN opportunity o ON o.id = c.opportunity_id WHERE c.state = 'pending' AND NOT o.deleted`)
 }
 
 // latestCorrections gives the last correction of each rule of opportunities.

@@ -45,6 +45,7 @@ var unguarded = map[string]bool{
 	"approval.Overtake":  true, // in the transaction of whoever moved the record
 	"invitation.Advance": true, "invitation.Arrived": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
+	"registration.SawRows": true, "registration.RowsGone": true, "activity.Merged": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
@@ -78,6 +79,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"team.Tokens":         {authz.ActionOwnToken, func(ctx context.Context) error { _, err := people.Tokens(ctx); return err }},
 		"team.RevokeToken":    {authz.ActionOwnToken, func(ctx context.Context) error { return people.RevokeToken(ctx, "x") }},
 		"account.Get":         {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.Get(ctx, "x"); return err }},
+		"account.Current":     {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.Current(ctx, "x"); return err }},
 		"account.List":        {authz.ActionRead, func(ctx context.Context) error { _, err := accounts.List(ctx, "", "", 1); return err }},
 		"opportunity.Get":     {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Get(ctx, "x"); return err }},
 		"opportunity.Team":    {authz.ActionRead, func(ctx context.Context) error { _, _, err := opps.Team(ctx, &opportunity.Opportunity{}); return err }},

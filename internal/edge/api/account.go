@@ -39,6 +39,8 @@ type Account struct {
 	OwnerCRMID   string    `json:"owner_crm_id"`
 	OwnerName    string    `json:"owner_name"`
 	AWSAccountID string    `json:"aws_account_id"`
+	Deleted      bool      `json:"deleted" doc:"Deleted in Salesforce."`
+	MergedInto   string    `json:"merged_into,omitempty" doc:"The account that it was merged into, as far as it is known."`
 	CRMModstamp  time.Time `json:"crm_modstamp"`
 	Version      int64     `json:"version"`
 }
@@ -48,7 +50,7 @@ func accountOf(a *account.Account) Account {
 		ID: a.ID, CRMID: a.CRMID, Name: a.Name, Type: a.Type, Website: a.Website, Domains: a.Domains, DUNS: a.DUNS, Industry: a.Industry,
 		Phone: a.Phone, Street: a.Street, City: a.City, State: a.State, PostalCode: a.PostalCode, Country: a.Country, Segment: a.Segment, Geo: a.Geo,
 		Region: a.Region, Territory: a.Territory, Employees: a.Employees, ParentCRMID: a.ParentCRMID, OwnerCRMID: a.OwnerCRMID, OwnerName: a.OwnerName,
-		AWSAccountID: a.AWSAccountID, CRMModstamp: a.CRMModstamp, Version: a.Version,
+		AWSAccountID: a.AWSAccountID, Deleted: a.Deleted, CRMModstamp: a.CRMModstamp, Version: a.Version,
 	}
 }
 
@@ -90,6 +92,14 @@ func (s *server) registerAccounts() {
 			if err != nil {
 				return nil, err
 			}
-			return recordOf(a.Version, accountOf(&a))
+			left, err := s.app.Accounts.Current(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			out := accountOf(&a)
+			if left.ID != a.ID {
+				out.MergedInto = left.ID
+			}
+			return recordOf(a.Version, out)
 		})
 }

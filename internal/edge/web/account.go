@@ -28,9 +28,13 @@ type companyPage struct {
 }
 
 func (w *Web) accountPage(rw http.ResponseWriter, r *http.Request) {
-	a, err := w.app.Accounts.Get(r.Context(), r.PathValue("id"))
+	a, err := w.app.Accounts.Current(r.Context(), r.PathValue("id"))
 	if err != nil {
 		w.fail(rw, r, err)
+		return
+	}
+	if a.ID != r.PathValue("id") { // it was merged into this one
+		http.Redirect(rw, r, "/accounts/"+a.ID, http.StatusSeeOther)
 		return
 	}
 	rows, all, err := w.dealsOf(r.Context(), &a)

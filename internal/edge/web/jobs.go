@@ -224,6 +224,8 @@ func jobWords(kind string) string {
 		return "Read Salesforce"
 	case (sync.PushArgs{}).Kind():
 		return "Write to Salesforce"
+	case (sync.ReconcileArgs{}).Kind():
+		return "Compare with Salesforce which records there are"
 	case (sync.AdvanceArgs{}).Kind():
 		return "Move a registration on"
 	case (sync.InvitationsArgs{}).Kind():

@@ -64,6 +64,7 @@ type dealPage struct {
 	Deal     opportunity.Opportunity
 	Header   ui.RecordHeader
 	Refused  ui.Notice
+	Gone     ui.Notice // it was deleted in Salesforce
 	Clouds   []cloudPart
 	Others   []cloud.Cloud // clouds with nothing to show: a person may mark it joint
 	OtherRef *refusedForm
@@ -138,6 +139,7 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 	}
 	p.MayTag = whyBlocked(r, authz.ActionUpdate, "Your role reads only: ask somebody of the alliance team")
 	p.Header = w.dealHeader(r, &deal, views)
+	p.Gone = goneNotice(&deal, views)
 	p.Timeline = happened
 	p.Retry = ui.Button{Label: "Write to Salesforce again", Icon: ui.IconRefresh, Small: true, Blocked: whyBlocked(r, authz.ActionRegister, whyNotRegister)}
 	p.facts(&deal)
@@ -174,6 +176,30 @@ func (w *Web) dealHeader(r *http.Request, deal *opportunity.Opportunity, views [
 	return h
 }
 
+// goneNotice says of a deal that was deleted in Salesforce what that means and what to
+// do; none of one that is there.
+func goneNotice(deal *opportunity.Opportunity, views []registration.View) ui.Notice {
+	if !deal.Deleted {
+		return ui.Notice{}
+	}
+	text, stays := "Nothing more is written to Salesforce. ", false
+	for i := range views {
+		if reg := views[i].Registration; reg != nil && reg.RemoteID != "" {
+			text += fmt.Sprintf("The registration in %s (%s) is kept. ", views[i].Cloud.Portal(), reg.RemoteID)
+			stays = true
+		}
+	}
+	if deal.Purged {
+		text += "Salesforce has it no more, not even in its recycle bin, or Tandem's user may not see it any more: if the user should see it, have the administrator share it."
+	} else {
+		text += "If the deal goes on, restore it from Salesforce's recycle bin within 15 days: its registration and all that waits to be written go on by themselves."
+	}
+	if stays {
+		text += " If it is off, set its stage to Closed Lost below, which closes it at the partner, too."
+	}
+	return ui.Notice{Tone: ui.ToneWarn, Title: "This opportunity was deleted in Salesforce", Text: text}
+}
+
 // viewBadge marks how the deal stands at a cloud; none where it is not joint and
 // was never registered.
 func viewBadge(v *registration.View) (ui.Badge, bool) {
@@ -189,6 +215,9 @@ func viewBadge(v *registration.View) (ui.Badge, bool) {
 // nextAction picks the most urgent of what the clouds ask for.
 func (w *Web) nextAction(r *http.Request, deal *opportunity.Opportunity, views []registration.View) ui.NextAction {
 	var best ui.NextAction
+	if deal.Deleted {
+		return best // the notice says all there is to do
+	}
 	weight := 0
 	for i := range views {
 		if n, x := w.nextAt(r, deal, &views[i]); x > weight {

@@ -43,12 +43,19 @@ func (s *Service) pushRecorded(ctx context.Context) error {
 				found[k] = r
 			}
 		}
+		if due, err = s.onRecordsThere(ctx, due, found); err != nil {
+			return err
+		}
 		writes, err := s.Activities.Plan(ctx, due, found)
 		if err != nil {
 			return err
 		}
 		if len(writes) > 0 {
 			results, err := s.CRM.WriteActivities(ctx, writes)
+			if err != nil {
+				return err
+			}
+			writes, results, err = keepFound(ctx, s, writes, results, func(w *activity.Write, res *activity.Written) (string, bool) { return w.WhatCRMID, res.Lost })
 			if err != nil {
 				return err
 			}
@@ -63,6 +70,19 @@ func (s *Service) pushRecorded(ctx context.Context) error {
 		}
 		s.Hub.Publish(notify.News{Topic: "activities"})
 	}
+}
+
+// onRecordsThere leaves out the activities whose record in Salesforce is deleted because
+// the opportunity or account that it is on is: they wait until that is back.
+func (s *Service) onRecordsThere(ctx context.Context, due []activity.Due, found map[string]activity.Remote) ([]activity.Due, error) {
+	var on []string
+	for i := range due {
+		if r, ok := found[due[i].CRMKey]; due[i].WhatCRMID != "" && (ok && r.Deleted || !ok && due[i].CRMTaskID != "") {
+			on = append(on, due[i].WhatCRMID)
+		}
+	}
+	deleted, err := s.lost(ctx, on)
+	return slices.DeleteFunc(due, func(d activity.Due) bool { return deleted[d.WhatCRMID] }), err
 }
 
 // watchBatch is for how many opportunities the activities are asked for in one go.
@@ -111,17 +131,22 @@ func (s *Service) readActivities(ctx context.Context) (int64, error) {
 // firstMark sets where the reading of changes begins: what was there before is read
 // with its opportunity.
 func (s *Service) firstMark(ctx context.Context, o activity.Object) error {
-	mark, err := cursor(ctx, s.DB, string(o))
+	return s.beginAt(ctx, string(o), func(ctx context.Context) (time.Time, error) { return s.CRM.NewestActivity(ctx, o) })
+}
+
+// beginAt sets the mark of an object that was never read to where its newest record is.
+func (s *Service) beginAt(ctx context.Context, object string, newest func(context.Context) (time.Time, error)) error {
+	mark, err := cursor(ctx, s.DB, object)
 	if err != nil || !mark.IsZero() {
 		return err
 	}
-	if mark, err = s.CRM.NewestActivity(ctx, o); err != nil {
+	if mark, err = newest(ctx); err != nil {
 		return err
 	}
 	if mark.IsZero() {
 		mark = time.Unix(0, 0).UTC()
 	}
-	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, string(o), mark) })
+	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, object, mark) })
 }
 
 // watch reads all activities of opportunities, and stores them in the transaction that

@@ -56,6 +56,9 @@ type (
 	DecideArgs struct{}
 	// TaggingArgs is the job that asks changed tagging rules about every opportunity.
 	TaggingArgs struct{}
+	// ReconcileArgs is the job that compares which records the mirror and Salesforce
+	// have.
+	ReconcileArgs struct{}
 )
 
 // Kind names the job.
@@ -91,11 +94,14 @@ func (DecideArgs) Kind() string { return "joint_decide" }
 // Kind names the job.
 func (TaggingArgs) Kind() string { return "tagging_check" }
 
+// Kind names the job.
+func (ReconcileArgs) Kind() string { return "salesforce_reconcile" }
+
 // JobKinds names the kinds of all jobs of the flows.
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
-		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(), ReconcileArgs{}.Kind(),
 	}
 }
 
@@ -144,6 +150,9 @@ func (e Every) patience(err error) error {
 // asked for when a job runs.
 func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every) []*river.PeriodicJob {
 	jobs.Add(r, pullTimeout, func(ctx context.Context, _ PullArgs) error { return every.patience(s.Pull(s.background(ctx))) })
+	jobs.Add(r, pullTimeout, func(ctx context.Context, _ ReconcileArgs) error {
+		return every.patience(s.Reconcile(s.background(ctx)))
+	})
 	jobs.Add(r, 10*time.Minute, func(ctx context.Context, _ PushArgs) error { return every.patience(s.Push(s.background(ctx))) })
 	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a AdvanceArgs) error { return s.Advance(ctx, a.RegistrationID) })
 	jobs.Add(r, 2*time.Minute, func(ctx context.Context, a UrgentArgs) error {
@@ -181,6 +190,9 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	if s.CRM != nil {
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(every.Pull),
 			func() (river.JobArgs, *river.InsertOpts) { return PullArgs{}, syncOnce }, &river.PeriodicJobOpts{RunOnStart: true}))
+		// The longer nobody looked, the more it matters: at each start, too.
+		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(every.Full),
+			func() (river.JobArgs, *river.InsertOpts) { return ReconcileArgs{}, syncOnce }, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	return periodic
 }
@@ -361,7 +373,7 @@ func (s *Service) Waiting(ctx context.Context) (int64, error) {
 // registration that moves makes what Salesforce has to get. The other way round,
 // one that moved between two looks would be missed.
 func (s *Service) Settled(ctx context.Context, client *jobs.Client, reviews bool) (bool, error) {
-	unfinished, err := client.Unfinished(ctx, []string{PullArgs{}.Kind(), PushArgs{}.Kind()}, s.Clock.Now())
+	unfinished, err := client.Unfinished(ctx, []string{PullArgs{}.Kind(), PushArgs{}.Kind(), ReconcileArgs{}.Kind()}, s.Clock.Now())
 	if err != nil || unfinished > 0 {
 		return false, err
 	}

@@ -51,7 +51,7 @@ func (s *Service) Left(ctx context.Context, client *jobs.Client, reviews bool, s
 // givenUp looks in the order in which Settled does, and then at the last write.
 func (s *Service) givenUp(ctx context.Context, client *jobs.Client, reviews bool, since time.Time) (Left, error) {
 	now := s.Clock.Now()
-	unfinished, err := client.Unfinished(ctx, []string{PullArgs{}.Kind(), PushArgs{}.Kind()}, now.Add(putOff))
+	unfinished, err := client.Unfinished(ctx, []string{PullArgs{}.Kind(), PushArgs{}.Kind(), ReconcileArgs{}.Kind()}, now.Add(putOff))
 	if err != nil || unfinished > 0 {
 		return Left{}, err
 	}

@@ -90,18 +90,21 @@ func (s *Service) readRecords(ctx context.Context) (int64, error) {
 		func(ctx context.Context) (int64, error) {
 			return read(ctx, s, "Account", "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts)
 		},
+		func(ctx context.Context) (int64, error) { return 0, s.firstCards(ctx) },
 		func(ctx context.Context) (int64, error) {
 			return read(ctx, s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers)
 		},
 		func(ctx context.Context) (int64, error) {
 			return read(ctx, s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
 		},
+		func(ctx context.Context) (int64, error) { return s.readCards(ctx) },
 		func(ctx context.Context) (int64, error) {
 			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
 				func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
 					return s.storeOpportunities(ctx, tx, accounts, rows)
 				})
 		},
+		func(ctx context.Context) (int64, error) { return s.readRows(ctx) },
 	} {
 		n, err := step(ctx)
 		total += n
@@ -178,10 +181,15 @@ func (r *reader[T]) run(ctx context.Context) error {
 // first reads everything into a mirror that has nothing of it, or the part that an
 // earlier try came to store.
 func (r *reader[T]) first(ctx context.Context, size int64, what connection.Read) error {
-	if size < loadFrom {
-		return r.all(ctx, what)
+	load := func() error { return r.all(ctx, what) }
+	if size >= loadFrom {
+		load = func() error { return r.s.DB.Load(ctx, r.table, func() error { return r.all(ctx, what) }) }
 	}
-	return r.s.DB.Load(ctx, r.table, func() error { return r.all(ctx, what) })
+	if err := load(); err != nil || r.begun.AsOf.IsZero() {
+		return err
+	}
+	// What was deleted before is not in it: see Reconcile.
+	return r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, reconciled(r.object), r.begun.AsOf) })
 }
 
 // all reads to the end, and keeps up to where that is.
@@ -356,11 +364,10 @@ func (s *Service) storeAccounts(ctx context.Context, tx *db.Tx, rows []account.A
 	if err != nil || len(changed) == 0 {
 		return err
 	}
-	list, err := opportunity.ByAccounts(ctx, tx, changed)
-	if err != nil || len(list) == 0 {
+	if err := s.followMerges(ctx, tx, changed); err != nil {
 		return err
 	}
-	return s.changedAround(ctx, tx, list)
+	return s.changedAccounts(ctx, tx, changed)
 }
 
 func (s *Service) storeMembers(ctx context.Context, tx *db.Tx, rows []opportunity.Member) error {

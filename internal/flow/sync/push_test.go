@@ -97,6 +97,22 @@ func (c *crm) ChangedActivities(context.Context, activity.Object, connection.Rea
 	return none
 }
 
+func (c *crm) Cards(context.Context, connection.Read) iter.Seq2[opportunity.Card, error] {
+	return none
+}
+
+func (c *crm) RegistrationRows(context.Context, connection.Read) iter.Seq2[registration.CRMRow, error] {
+	return none
+}
+
+func (c *crm) Newest(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+
+func (c *crm) DeletedSince(context.Context, string, time.Time) (ids []string, until time.Time, known bool, err error) {
+	return nil, time.Time{}, false, nil
+}
+
+func (c *crm) IDs(context.Context, string, bool) iter.Seq2[string, error] { return none }
+
 func (c *crm) Total(context.Context, string, time.Time) (int64, error) { return 0, nil }
 
 func (c *crm) Allowance(context.Context) (connection.Allowance, error) {

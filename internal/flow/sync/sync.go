@@ -46,6 +46,7 @@ type CRM interface {
 	Opportunities(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Opportunity, error]
 	// ChangedActivities gives the Tasks or Events.
 	ChangedActivities(ctx context.Context, object activity.Object, read connection.Read) iter.Seq2[activity.Remote, error]
+	Gone
 	// Total gives how many records of an object there are to read since then.
 	Total(ctx context.Context, object string, since time.Time) (int64, error)
 	// Allowance gives what background work may still use of the day.
@@ -204,6 +205,15 @@ func (s *Service) update(ctx context.Context, changes []registration.CRMChange, 
 		if err != nil {
 			return err
 		}
+		if res.Lost {
+			deleted, err := s.lost(ctx, []string{c.OpportunityCRMID})
+			if err != nil {
+				return err
+			}
+			if deleted[c.OpportunityCRMID] {
+				continue // it waits until the opportunity is back
+			}
+		}
 		if err := keep(i, res.Err); err != nil {
 			return err
 		}
@@ -224,6 +234,12 @@ func (s *Service) pushRegistrations(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		records, results, err = keepFound(ctx, s, records, results, func(r *registration.CRMRecord, res *registration.CRMResult) (string, bool) {
+			return r.OpportunityCRMID, res.Lost
+		})
+		if err != nil {
+			return err
+		}
 		if err := s.Registrations.Written(ctx, records, results); err != nil {
 			return err
 		}
@@ -240,6 +256,10 @@ func (s *Service) pushActivities(ctx context.Context) error {
 			return err
 		}
 		results, err := s.CRM.LogTasks(ctx, tasks)
+		if err != nil {
+			return err
+		}
+		tasks, results, err = keepFound(ctx, s, tasks, results, func(t *activity.Task, res *activity.Result) (string, bool) { return t.OpportunityCRMID, res.Lost })
 		if err != nil {
 			return err
 		}
