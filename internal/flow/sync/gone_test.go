@@ -89,7 +89,7 @@ func (f *fixture) count(from string) int {
 	return n
 }
 
-func (f *fixture) waits(want int64) {
+func (f *fixture) leftToWrite(want int64) {
 	f.t.Helper()
 	if n, err := f.Waiting(f.ctx); n != want || err != nil {
 		f.t.Errorf("%d writes wait to be sent, want %d (%v)", n, want, err)
@@ -131,13 +131,13 @@ func TestADeletedOpportunityKeepsItsRegistrationAndItsWritesWaitUntilItIsBack(t 
 		if _, err := f.Activities.Record(f.ctx, meeting, false); err != nil {
 			t.Fatal(err)
 		}
-		f.waits(4)
+		f.leftToWrite(4)
 		f.remove("Opportunity", jointCRMID)
 		f.pull()
 		if o := f.mirrored(f.joint.ID); !o.Deleted || o.Purged {
 			t.Fatalf("%+v", o)
 		}
-		f.waits(0)
+		f.leftToWrite(0)
 		f.written()
 		if n := f.count("CoSell_Registration__c") + f.count("Task WHERE CoSell_Activity_Key__c <> null") + f.count("Event"); n != 0 {
 			t.Errorf("%d records were written for a deleted opportunity", n)
@@ -150,7 +150,7 @@ func TestADeletedOpportunityKeepsItsRegistrationAndItsWritesWaitUntilItIsBack(t 
 		if o := f.mirrored(f.joint.ID); o.Deleted {
 			t.Fatal("the opportunity is not back")
 		}
-		f.waits(4)
+		f.leftToWrite(4)
 		f.written()
 		f.pull()
 		f.written() // the edit was made on the record as it was before
@@ -189,13 +189,13 @@ func TestAWriteThatMeetsADeletedOpportunityWaitsForIt(t *testing.T) {
 		}
 		f.remove("Opportunity", jointCRMID)
 		f.written()
-		f.waits(0)
+		f.leftToWrite(0)
 		if o := f.mirrored(f.joint.ID); !o.Deleted {
 			t.Error("the write did not look at what became of the opportunity")
 		}
 		f.control("undelete", fmt.Sprintf(`{"ids":[%q]}`, jointCRMID))
 		f.pull()
-		f.waits(5)
+		f.leftToWrite(5)
 		f.written()
 		if n := f.count("Event"); n != 3 {
 			t.Errorf("%d Events", n)
@@ -337,7 +337,7 @@ func TestARegistrationRecordThatSomebodyDeletesIsWrittenAgainOnce(t *testing.T) 
 		first := f.registration().CRMRowID
 		f.remove("CoSell_Registration__c", first)
 		f.pull()
-		f.waits(1)
+		f.leftToWrite(1)
 		f.written()
 		f.pull()
 		second := f.registration()
@@ -388,7 +388,7 @@ func TestWhatWasErasedIsFoundByTheNightlyComparison(t *testing.T) {
 		if r := f.registration(); r.CRMRowID != "" || r.RemoteID != "O1" || r.State != registration.StateApproved {
 			t.Errorf("%+v", r)
 		}
-		f.waits(0)
+		f.leftToWrite(0)
 		before := f.calls.n
 		if err := f.Reconcile(f.ctx); err != nil {
 			t.Fatal(err)
