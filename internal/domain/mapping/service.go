@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/clock"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/audit"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -18,8 +19,9 @@ import (
 type CRM interface {
 	// Organisation describes what a mapping concerns.
 	Organisation(ctx context.Context, m Mapping) (Org, error)
-	// Sample reads one record by a mapping, and says what it becomes.
-	Sample(ctx context.Context, m Mapping, object Object, crmID string) (Sample, error)
+	// Sample reads one record by a mapping, and says what it becomes; facts are what
+	// would be written to it beside.
+	Sample(ctx context.Context, m Mapping, object Object, crmID string, facts map[Field]string) (Sample, error)
 }
 
 // Sample is a record as the organisation has it and as Tandem would take it.
@@ -54,13 +56,13 @@ type Service struct {
 	// CRM is nil when Salesforce is not connected.
 	CRM CRM
 	// Changed plans that Salesforce is read anew and gets what is now written, in the
-	// transaction that saved a mapping.
-	Changed func(ctx context.Context, tx *db.Tx) error
+	// transaction that put one mapping in place of another.
+	Changed func(ctx context.Context, tx *db.Tx, from, to Mapping) error
 }
 
 // NewService gives the use cases on a database.
 func NewService(d *db.DB, c clock.Clock) *Service {
-	return &Service{db: d, clock: c, Changed: func(context.Context, *db.Tx) error { return nil }}
+	return &Service{db: d, clock: c, Changed: func(context.Context, *db.Tx, Mapping, Mapping) error { return nil }}
 }
 
 // InForce gives the mapping by which Salesforce is read and written, for the
@@ -158,7 +160,31 @@ func (s *Service) Try(ctx context.Context, m Mapping, object Object, crmID strin
 	if s.CRM == nil {
 		return Sample{}, ErrNotConnected
 	}
-	return s.CRM.Sample(ctx, m, object, crmID)
+	facts := map[Field]string{}
+	if object == ObjectOpportunity {
+		records, err := registration.RecordsOf(ctx, s.db, crmID)
+		if err != nil {
+			return Sample{}, err
+		}
+		for i := range records {
+			for f, v := range FactsOf(&records[i]) {
+				facts[FactField(records[i].Cloud, f)] = v
+			}
+		}
+	}
+	return s.CRM.Sample(ctx, m, object, crmID, facts)
+}
+
+// samples is how many records are offered to try a mapping on.
+const samples = 25
+
+// Records gives records on which a mapping can be tried, those that changed last
+// first. Needs read.
+func (s *Service) Records(ctx context.Context, object Object) ([]Record, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, err
+	}
+	return recent(ctx, s.db, object, samples)
 }
 
 // Save puts a mapping in force, as a new version; version is the one that the person
@@ -247,7 +273,7 @@ func (s *Service) save(ctx context.Context, m Mapping, version int64, reason str
 		if err := audit.Record(ctx, tx, "mapping.save", "mapping", map[string]any{"version": v.Version, "reason": reason, "changes": changes}); err != nil {
 			return err
 		}
-		return s.Changed(ctx, tx)
+		return s.Changed(ctx, tx, stands.Mapping.V, m)
 	})
 	return v, err
 }

@@ -28,7 +28,7 @@ type org struct {
 }
 
 func (o org) Organisation(context.Context, Mapping) (Org, error) { return o.Org, o.err }
-func (o org) Sample(context.Context, Mapping, Object, string) (Sample, error) {
+func (o org) Sample(context.Context, Mapping, Object, string, map[Field]string) (Sample, error) {
 	return Sample{}, o.err
 }
 
@@ -36,7 +36,7 @@ func TestEverySaveIsAVersionWithWhoWhenAndWhyAndOneCanGoBack(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, schema.Migrations(), func(t *testing.T, d *db.DB) {
 		ctx, s, changed := director(t.Context()), NewService(d, clock.NewFake(noon)), 0
-		s.Changed = func(context.Context, *db.Tx) error { changed++; return nil }
+		s.Changed = func(context.Context, *db.Tx, Mapping, Mapping) error { changed++; return nil }
 		v, err := s.Get(ctx)
 		if err != nil || v.Version != 0 || len(Diff(v.Mapping.V, Default())) > 0 {
 			t.Fatalf("%+v %v", v, err)

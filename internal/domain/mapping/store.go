@@ -40,6 +40,24 @@ func versions(ctx context.Context, q db.Queryer, before int64, limit int) ([]Ver
 	return db.Select[Version](ctx, q, `SELECT version, mapping, reason, saved_by, saved_at FROM mapping_version WHERE version < ? ORDER BY version DESC LIMIT ?`, before, limit)
 }
 
+// Record is a record of the mirror that a mapping can be tried on.
+type Record struct {
+	CRMID string `db:"crm_id"`
+	Name  string `db:"name"`
+}
+
+// recent gives records of an object, those that changed last first.
+func recent(ctx context.Context, q db.Queryer, o Object, limit int) ([]Record, error) {
+	query := `SELECT crm_id, name FROM opportunity WHERE NOT deleted ORDER BY crm_modstamp DESC, id DESC LIMIT ?`
+	switch o {
+	case ObjectAccount:
+		query = `SELECT crm_id, name FROM account WHERE NOT deleted ORDER BY crm_modstamp DESC, id DESC LIMIT ?`
+	case ObjectContact:
+		query = `SELECT crm_id, last_name AS name FROM opportunity_contact WHERE NOT deleted ORDER BY crm_modstamp DESC, crm_id DESC LIMIT ?`
+	}
+	return db.Select[Record](ctx, q, query, limit)
+}
+
 // saveVersion stores a version unless one of that number is there; stored is false
 // then.
 func saveVersion(ctx context.Context, tx *db.Tx, v *Version) (stored bool, err error) {

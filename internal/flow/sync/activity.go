@@ -104,7 +104,7 @@ func (s *Service) readActivities(ctx context.Context) (int64, error) {
 // firstMark sets where the reading of changes begins: what was there before is read
 // with its opportunity.
 func (s *Service) firstMark(ctx context.Context, o activity.Object) error {
-	mark, err := cursor(ctx, s.DB, string(o))
+	mark, err := cursor(ctx, s.DB, string(o), "")
 	if err != nil || !mark.IsZero() {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s *Service) firstMark(ctx context.Context, o activity.Object) error {
 	if mark.IsZero() {
 		mark = time.Unix(0, 0).UTC()
 	}
-	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, string(o), mark) })
+	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, string(o), "", mark) })
 }
 
 // watch reads all activities of opportunities, and stores them in the transaction that
