@@ -145,8 +145,16 @@ func (s *Service) Organisation(ctx context.Context, m Mapping) (Org, error) {
 	return s.CRM.Organisation(ctx, m)
 }
 
-// Try reads one record by a mapping and says what it would become; nothing is kept
-// or written. Needs read.
+// Templates gives the mappings to begin from. Needs read.
+func (s *Service) Templates(ctx context.Context) ([]Template, error) {
+	if err := authz.Require(ctx, authz.ActionRead); err != nil {
+		return nil, err
+	}
+	return Templates(), nil
+}
+
+// Try reads one record by a mapping, "" for the one that changed last, and says what
+// it would become; nothing is kept or written. Needs read.
 func (s *Service) Try(ctx context.Context, m Mapping, object Object, crmID string) (Sample, error) {
 	if err := authz.Require(ctx, authz.ActionRead); err != nil {
 		return Sample{}, err
@@ -159,6 +167,16 @@ func (s *Service) Try(ctx context.Context, m Mapping, object Object, crmID strin
 	}
 	if s.CRM == nil {
 		return Sample{}, ErrNotConnected
+	}
+	if crmID == "" {
+		list, err := recent(ctx, s.db, object, 1)
+		if err != nil {
+			return Sample{}, err
+		}
+		if len(list) == 0 {
+			return Sample{}, problem.NotFound("record", string(object))
+		}
+		crmID = list[0].CRMID
 	}
 	facts := map[Field]string{}
 	if object == ObjectOpportunity {

@@ -218,6 +218,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := maps.Try(ctx, mapping.Default(), mapping.ObjectAccount, "x")
 			return err
 		}},
+		"mapping.Templates":       {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Templates(ctx); return err }},
 		"mapping.Records":         {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Records(ctx, mapping.ObjectAccount); return err }},
 		"mapping.Save":            {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := maps.Save(ctx, mapping.Default(), 9, "why"); return err }},
 		"mapping.RollBack":        {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := maps.RollBack(ctx, 0, 9, "why"); return err }},
