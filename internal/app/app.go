@@ -30,6 +30,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/coverage"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
@@ -64,6 +65,7 @@ type App struct {
 	Approvals     *approval.Service
 	Tagging       *tagging.Service
 	Automation    *automation.Service
+	Mappings      *mapping.Service
 	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
@@ -231,7 +233,8 @@ const salesforceCalls = 10
 // connect makes the clients of the outside systems; it calls none of them.
 func (a *App) connect() error {
 	cfg := &a.Config
-	a.Sync = &sync.Service{DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Automation: a.Automation, Hub: a.Hub}
+	a.Mappings = mapping.NewService(a.DB, a.Clock)
+	a.Sync = &sync.Service{Mappings: a.Mappings, DB: a.DB, Clock: a.Clock, Log: a.Log, Opportunities: a.Opportunities, Activities: a.Activities, Connections: a.Connections, Automation: a.Automation, Hub: a.Hub}
 	if s := cfg.Salesforce; s.URL != "" {
 		sc := salesforce.Config{
 			LoginURL: s.URL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion,
@@ -249,7 +252,9 @@ func (a *App) connect() error {
 		if err != nil {
 			return err
 		}
-		a.Salesforce, a.Sync.CRM = client, sync.Guard(salesforce.NewCRM(client, s.Currency), a.Automation)
+		crm := salesforce.NewCRM(client, s.Currency)
+		crm.UseMapping(a.Mappings.InForce)
+		a.Salesforce, a.Sync.CRM, a.Mappings.CRM = client, sync.Guard(crm, a.Automation), crm
 		a.Sync.Background, a.Sync.BulkFrom = salesforce.Background, s.BulkFrom
 	}
 	var portals []registration.Portal

@@ -15,6 +15,7 @@ var domainOrder = []string{
 	"approval",
 	"invitation",
 	"tagging",
+	"mapping",
 	"offer",
 	"connection",
 	"automation",

@@ -129,7 +129,7 @@ func (c *CRM) ChangedActivities(ctx context.Context, o activity.Object, read con
 	if read.Since.IsZero() {
 		read.Since = time.Unix(0, 0)
 	}
-	return changed(ctx, c.client, string(o), activitySourcesOf(o), read, remoteActivity(o))
+	return changed(ctx, c, string(o), activitySourcesOf(o), read, remoteActivity(o))
 }
 
 // ActivitiesOf gives the Tasks or Events of opportunities.

@@ -15,8 +15,8 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
-	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 )
 
@@ -25,6 +25,7 @@ import (
 type CRM struct {
 	client          *Client
 	defaultCurrency string
+	inForce         func(ctx context.Context) (mapping.Mapping, error) // nil: the default
 }
 
 // NewCRM makes a CRM of a client.
@@ -40,42 +41,56 @@ func NewCRM(c *Client, defaultCurrency string) *CRM {
 var notInBulk = []string{"API_ERROR", "INVALIDENTITY", "FEATURENOTENABLED", "API_DISABLED_FOR_ORG", "FUNCTIONALITY_NOT_ENABLED"}
 
 // changed streams the changed records of an object, deleted ones too, through
-// make. Before a first import deleted records are left out.
-func changed[T any](ctx context.Context, c *Client, object string, list []source, read connection.Read, make func(plan, values) (T, error)) iter.Seq2[T, error] {
+// make. Before a first import deleted records are left out. A field that goes between
+// its description and the read is left out of a second try.
+func changed[T any](ctx context.Context, c *CRM, object string, fixed []source, read connection.Read, make func(plan, values) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		p, ok, err := c.plan(ctx, object, list)
-		if err != nil {
-			yield(zero, err)
-			return
-		}
-		if !ok {
-			return
-		}
-		// given makes one record, and says whether to go on.
-		given := func(r values, err error) bool {
+		for try := 0; ; try++ {
+			p, ok, err := c.plan(ctx, object, fixed)
 			if err != nil {
-				if r := problem.RemoteOf(err); r != nil && (r.Code == "INVALID_FIELD" || r.Code == "INVALID_TYPE") {
-					c.doubt(object) // a field went, or our user may not see it any more
-				}
 				yield(zero, err)
+				return
+			}
+			if !ok || !streamBy(ctx, c.client, p, read, make, yield, try == 0) {
+				return
+			}
+		}
+	}
+}
+
+// streamBy reads by one plan. again says that no record came, for a field of the plan
+// is gone, and that another plan may be tried.
+func streamBy[T any](ctx context.Context, c *Client, p plan, read connection.Read, make func(plan, values) (T, error), yield func(T, error) bool, first bool) (again bool) {
+	var zero T
+	came := false
+	// given makes one record, and says whether to go on.
+	given := func(r values, err error) bool {
+		if fieldGone(err) {
+			c.doubt(p.objects()...)
+			if again = first && !came; again {
 				return false
 			}
-			v, err := make(p, r)
-			if err != nil {
-				err = fmt.Errorf("salesforce %s %s: %w", object, r.ID("Id"), err)
-			}
-			return yield(v, err) && err == nil
 		}
-		if len(read.IDs) > 0 {
-			c.byIDs(ctx, p, read, given)
-			return
+		if err != nil {
+			yield(zero, err)
+			return false
 		}
-		if read.Bulk && c.changedInBulk(ctx, p, read, given) {
-			return
+		came = true
+		v, err := make(p, r)
+		if err != nil {
+			err = fmt.Errorf("salesforce %s %s: %w", p.object, r.ID("Id"), err)
 		}
+		return yield(v, err) && err == nil
+	}
+	switch {
+	case len(read.IDs) > 0:
+		c.byIDs(ctx, p, read, given)
+	case read.Bulk && c.changedInBulk(ctx, p, read, given):
+	default:
 		c.changedInPages(ctx, p, read, given)
 	}
+	return again
 }
 
 // since adds the high-water condition.
@@ -123,7 +138,7 @@ func (c *Client) changedInBulk(ctx context.Context, p plan, read connection.Read
 
 // People gives the users.
 func (c *CRM) People(ctx context.Context, read connection.Read) iter.Seq2[team.Person, error] {
-	return changed(ctx, c.client, "User", userSources, read, func(p plan, r values) (team.Person, error) {
+	return changed(ctx, c, "User", userSources, read, func(p plan, r values) (team.Person, error) {
 		id := r.ID("Id")
 		stamp, err := r.Time("SystemModstamp")
 		return team.Person{
@@ -135,7 +150,7 @@ func (c *CRM) People(ctx context.Context, read connection.Read) iter.Seq2[team.P
 
 // Accounts gives the accounts.
 func (c *CRM) Accounts(ctx context.Context, read connection.Read) iter.Seq2[account.Account, error] {
-	return changed(ctx, c.client, "Account", accountSources, read, func(p plan, r values) (account.Account, error) {
+	return changed(ctx, c, "Account", accountSources, read, func(p plan, r values) (account.Account, error) {
 		stamp, err := r.Time("SystemModstamp")
 		a := account.Account{
 			CRMID: r.ID("Id"), MasterCRMID: p.id(r, "account.master"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp, Name: p.text(r, "account.name"), Type: p.text(r, "account.type"),
@@ -144,6 +159,7 @@ func (c *CRM) Accounts(ctx context.Context, read connection.Read) iter.Seq2[acco
 			PostalCode: p.text(r, "account.postal_code"), Country: p.text(r, "account.country"), Segment: p.text(r, "account.segment"), Geo: p.text(r, "account.geo"),
 			Region: p.text(r, "account.region"), Territory: p.text(r, "account.territory"), ParentCRMID: p.id(r, "account.parent"), OwnerCRMID: p.id(r, "account.owner"),
 			OwnerName: p.text(r, "account.owner_name"), AWSAccountID: p.text(r, "account.aws_account_id"),
+			MappedBy: p.by, Unread: p.absent,
 		}
 		if a.Country == "" {
 			a.Country = p.text(r, "account.country_name")
@@ -158,7 +174,7 @@ func (c *CRM) Accounts(ctx context.Context, read connection.Read) iter.Seq2[acco
 // Members gives the members of opportunity teams; none when the organisation
 // has not enabled team selling.
 func (c *CRM) Members(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Member, error] {
-	return changed(ctx, c.client, "OpportunityTeamMember", memberSources, read, func(p plan, r values) (opportunity.Member, error) {
+	return changed(ctx, c, "OpportunityTeamMember", memberSources, read, func(p plan, r values) (opportunity.Member, error) {
 		stamp, err := r.Time("SystemModstamp")
 		return opportunity.Member{
 			CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "member.opportunity"), PersonCRMID: p.id(r, "member.person"), Name: p.text(r, "member.name"),
@@ -170,19 +186,20 @@ func (c *CRM) Members(ctx context.Context, read connection.Read) iter.Seq2[oppor
 
 // Contacts gives the contact roles of opportunities.
 func (c *CRM) Contacts(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Contact, error] {
-	return changed(ctx, c.client, "OpportunityContactRole", contactSources, read, func(p plan, r values) (opportunity.Contact, error) {
+	return changed(ctx, c, "OpportunityContactRole", contactSources, read, func(p plan, r values) (opportunity.Contact, error) {
 		stamp, err := r.Time("SystemModstamp")
 		return opportunity.Contact{
 			CRMID: r.ID("Id"), OpportunityCRMID: p.id(r, "contact.opportunity"), ContactCRMID: p.id(r, "contact.contact"),
 			FirstName: p.text(r, "contact.first_name"), LastName: p.text(r, "contact.last_name"), Email: p.text(r, "contact.email"), Title: p.text(r, "contact.title"),
 			Phone: p.text(r, "contact.phone"), Role: p.text(r, "contact.role"), Primary: p.flag(r, "contact.primary"), Deleted: r.Bool("IsDeleted"), CRMModstamp: stamp,
+			MappedBy: p.by, Unread: p.absent,
 		}, err
 	})
 }
 
 // Opportunities gives the opportunities.
 func (c *CRM) Opportunities(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Opportunity, error] {
-	return changed(ctx, c.client, "Opportunity", opportunitySources, read, c.opportunity)
+	return changed(ctx, c, "Opportunity", opportunitySources, read, c.opportunity)
 }
 
 func (c *CRM) opportunity(p plan, r values) (opportunity.Opportunity, error) {
@@ -196,9 +213,10 @@ func (c *CRM) opportunity(p plan, r values) (opportunity.Opportunity, error) {
 	}
 	for ours, dst := range map[string]*date.Date{"opportunity.close_on": &o.CloseOn, "opportunity.start_on": &o.StartOn, "opportunity.end_on": &o.EndOn} {
 		if *dst, err = date.Parse(p.text(r, ours)); err != nil {
-			return o, fmt.Errorf("%s: %w", ours, err)
+			p.odd(r, ours, err)
 		}
 	}
+	o.MappedBy, o.Unread = p.by, p.absent
 	o.CRMID, o.Deleted, o.OriginKey = r.ID("Id"), r.Bool("IsDeleted"), p.text(r, "opportunity.origin_key")
 	o.AccountCRMID, o.AccountName, o.Name, o.Type = p.id(r, "opportunity.account"), p.text(r, "opportunity.account_name"), p.text(r, "opportunity.name"), p.text(r, "opportunity.type")
 	o.Stage, o.Closed, o.Won, o.ForecastCategory = p.text(r, "opportunity.stage"), p.flag(r, "opportunity.closed"), p.flag(r, "opportunity.won"), p.text(r, "opportunity.forecast_category")
@@ -207,7 +225,7 @@ func (c *CRM) opportunity(p plan, r values) (opportunity.Opportunity, error) {
 	o.FulfillmentPartnerCRMID, o.FulfillmentPartner = p.id(r, "opportunity.fulfillment_partner"), p.text(r, "opportunity.fulfillment_partner_name")
 	o.InfluencePartnerCRMID, o.InfluencePartner = p.id(r, "opportunity.influence_partner"), p.text(r, "opportunity.influence_partner_name")
 	o.DRPartnerCRMID, o.DRPartner, o.DRDealType = p.id(r, "opportunity.dr_partner"), p.text(r, "opportunity.dr_partner_name"), p.text(r, "opportunity.dr_deal_type")
-	o.Distributor, o.ResaleTrack, o.PartnerMargin = p.text(r, "opportunity.distributor"), p.text(r, "opportunity.resale_track"), p.text(r, "opportunity.partner_margin")
+	o.Distributor, o.ResaleTrack, o.PartnerMargin = p.text(r, "opportunity.distributor_name"), p.text(r, "opportunity.resale_track"), p.text(r, "opportunity.partner_margin")
 	o.Segment, o.Geo, o.Region, o.Area = p.text(r, "opportunity.segment"), p.text(r, "opportunity.geo"), p.text(r, "opportunity.region"), p.text(r, "opportunity.area")
 	o.OwnerCRMID, o.OwnerName = p.id(r, "opportunity.owner"), p.text(r, "opportunity.owner_name")
 	o.PushCount, _ = wholeNumber(p.number(r, "opportunity.push_count"))
@@ -220,9 +238,14 @@ func (c *CRM) opportunity(p plan, r values) (opportunity.Opportunity, error) {
 		if text == "" {
 			continue
 		}
+		if in := p.turned[ours].Currency; in != "" && in != o.Currency {
+			p.odd(r, ours, fmt.Errorf("it is in %s, and the deal in %s", in, o.Currency))
+			continue
+		}
 		a, err := money.Parse(text, o.Currency)
 		if err != nil {
-			return o, fmt.Errorf("%s: %w", ours, err)
+			p.odd(r, ours, err)
+			continue
 		}
 		*dst = &a.Minor
 	}
@@ -274,61 +297,6 @@ func (c *CRM) Usage() []connection.Usage {
 		return nil
 	}
 	return []connection.Usage{{Name: "API calls in 24 hours", Used: int64(u.Used), Limit: int64(u.Limit), Source: "reported by Salesforce for the whole organisation"}}
-}
-
-func direction(offered bool) string {
-	if offered {
-		return "In"
-	}
-	return "Out"
-}
-
-// UpsertRegistrations writes CoSell_Registration__c by its key.
-func (c *CRM) UpsertRegistrations(ctx context.Context, list []registration.CRMRecord) ([]registration.CRMResult, error) {
-	fields := make([]Fields, len(list))
-	for i, r := range list {
-		f := Fields{
-			registrationKey: r.Key, "Cloud__c": string(r.Cloud), "Opportunity__c": r.OpportunityCRMID, "Direction__c": direction(r.Offered), "Portal_Id__c": orNil(r.PortalID),
-			"Portal_Status__c": orNil(r.PortalStatus), "Portal_Stage__c": orNil(r.PortalStage), "Partner_Seller_Email__c": orNil(r.SellerEmail),
-			"Sync_State__c": r.SyncState, "Last_Sync_Error__c": orNil(r.LastError), "Last_Portal_Modified__c": nil,
-		}
-		if t, err := time.Parse(time.RFC3339Nano, r.PortalModified); err == nil {
-			f["Last_Portal_Modified__c"] = t
-		}
-		fields[i] = f
-	}
-	rows, err := c.client.UpsertCollection(ctx, registrationObject, registrationKey, fields)
-	if len(rows) != len(list) || ofConnection(err) {
-		return nil, err
-	}
-	out := make([]registration.CRMResult, len(rows))
-	for i, r := range rows {
-		out[i] = registration.CRMResult{RowID: r.ID, Created: r.Created, Err: r.Err, Lost: lost(r.Err)}
-	}
-	return out, nil
-}
-
-// UpdateOpportunity writes one change, unless the record was changed since it was
-// read.
-func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChange) (registration.CRMResult, error) {
-	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
-	if err != nil || !ok {
-		return registration.CRMResult{}, err
-	}
-	fields := Fields{}
-	for ours, text := range change.Fields {
-		path, ok := p.paths[ours]
-		if !ok || strings.Contains(path, ".") {
-			return registration.CRMResult{Err: problem.FromRemote(problem.Remote{System: system, Operation: "update Opportunity", Code: "field_missing", Retry: problem.RetryHuman},
-				fmt.Sprintf("Salesforce has no field for %s, or Tandem's user may not see it", ours), nil)}, nil
-		}
-		fields[path] = orNil(text)
-	}
-	err = c.client.UpdateIfUnmodified(ctx, "Opportunity", change.OpportunityCRMID, fields, change.ReadAt)
-	if ofConnection(err) {
-		return registration.CRMResult{}, err
-	}
-	return registration.CRMResult{RowID: change.OpportunityCRMID, Err: err, Lost: lost(err)}, nil
 }
 
 // LogTasks writes completed Tasks by their key.

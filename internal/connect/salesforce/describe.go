@@ -89,22 +89,29 @@ const describeFor = time.Hour
 
 // recent is Describe without a call while the description is young.
 func (c *Client) recent(ctx context.Context, object string) (*Object, error) {
+	return c.within(ctx, object, describeFor)
+}
+
+// within is Describe without a call while the description is younger than age.
+func (c *Client) within(ctx context.Context, object string, age time.Duration) (*Object, error) {
 	c.describes.mu.Lock()
 	known := c.describes.known[strings.ToLower(object)]
 	c.describes.mu.Unlock()
-	if known.object != nil && c.clock.Now().Sub(known.asked) < describeFor {
+	if known.object != nil && c.clock.Now().Sub(known.asked) < age {
 		return known.object, nil
 	}
 	return c.Describe(ctx, object)
 }
 
-// doubt has the description of an object asked for again before it is relied on.
-func (c *Client) doubt(object string) {
+// doubt has the descriptions of objects asked for again before they are relied on.
+func (c *Client) doubt(objects ...string) {
 	c.describes.mu.Lock()
 	defer c.describes.mu.Unlock()
-	if known, ok := c.describes.known[strings.ToLower(object)]; ok {
-		known.asked = time.Time{}
-		c.describes.known[strings.ToLower(object)] = known
+	for _, object := range objects {
+		if known, ok := c.describes.known[strings.ToLower(object)]; ok {
+			known.asked = time.Time{}
+			c.describes.known[strings.ToLower(object)] = known
+		}
 	}
 }
 

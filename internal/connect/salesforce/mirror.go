@@ -27,7 +27,7 @@ var rowSources = []source{{"row.key", []string{registrationKey}, false}}
 
 // Cards gives the contacts.
 func (c *CRM) Cards(ctx context.Context, read connection.Read) iter.Seq2[opportunity.Card, error] {
-	return changed(ctx, c.client, "Contact", cardSources, read, func(p plan, r values) (opportunity.Card, error) {
+	return changed(ctx, c, "Contact", cardSources, read, func(p plan, r values) (opportunity.Card, error) {
 		stamp, err := r.Time("SystemModstamp")
 		return opportunity.Card{
 			CRMID: r.ID("Id"), MasterCRMID: p.id(r, "card.master"), FirstName: p.text(r, "card.first_name"), LastName: p.text(r, "card.last_name"),
@@ -38,7 +38,7 @@ func (c *CRM) Cards(ctx context.Context, read connection.Read) iter.Seq2[opportu
 
 // RegistrationRows gives the records of registrations.
 func (c *CRM) RegistrationRows(ctx context.Context, read connection.Read) iter.Seq2[registration.CRMRow, error] {
-	return changed(ctx, c.client, registrationObject, rowSources, read, func(p plan, r values) (registration.CRMRow, error) {
+	return changed(ctx, c, registrationObject, rowSources, read, func(p plan, r values) (registration.CRMRow, error) {
 		stamp, err := r.Time("SystemModstamp")
 		return registration.CRMRow{RowID: r.ID("Id"), Key: p.text(r, "row.key"), Deleted: r.Bool("IsDeleted"), Stamp: stamp}, err
 	})
@@ -85,7 +85,7 @@ func (c *CRM) DeletedSince(ctx context.Context, object string, since time.Time) 
 func (c *CRM) IDs(ctx context.Context, object string, bulk bool) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		read := connection.Read{Bulk: bulk}
-		for v, err := range changed(ctx, c.client, object, nil, read, func(_ plan, r values) (string, error) { return r.ID("Id"), nil }) {
+		for v, err := range changed(ctx, c, object, nil, read, func(_ plan, r values) (string, error) { return r.ID("Id"), nil }) {
 			if !yield(v, err) || err != nil {
 				return
 			}

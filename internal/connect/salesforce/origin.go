@@ -34,7 +34,7 @@ var alwaysRequired = []string{invitation.FieldName, invitation.FieldAccount, inv
 // it requires and does not fill in itself. An organisation without the field of the
 // key is a problem of kind conflict: an opportunity could be made twice there.
 func (c *CRM) NewOpportunityFields(ctx context.Context) ([]invitation.NewField, error) {
-	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
+	p, ok, err := c.plan(ctx, "Opportunity", opportunitySources)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (c *CRM) MadeOpportunity(ctx context.Context, key string) (string, error) {
 // MakeOpportunity makes an opportunity under a key. What Salesforce refuses names
 // our fields where it names its own.
 func (c *CRM) MakeOpportunity(ctx context.Context, key string, values map[string]string) (string, error) {
-	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
+	p, ok, err := c.plan(ctx, "Opportunity", opportunitySources)
 	if err != nil {
 		return "", err
 	}
@@ -158,7 +158,7 @@ func (c *CRM) MakeOpportunity(ctx context.Context, key string, values map[string
 
 // Opportunity reads one opportunity; one that is not there is of kind not found.
 func (c *CRM) Opportunity(ctx context.Context, crmID string) (opportunity.Opportunity, error) {
-	p, ok, err := c.client.plan(ctx, "Opportunity", opportunitySources)
+	p, ok, err := c.plan(ctx, "Opportunity", opportunitySources)
 	if err != nil {
 		return opportunity.Opportunity{}, err
 	}

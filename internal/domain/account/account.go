@@ -41,9 +41,14 @@ type Account struct {
 	Deleted      bool      `db:"deleted" json:"deleted"`
 	Purged       bool      `db:"purged" json:"purged"` // gone for good, or out of our user's sight
 	CRMModstamp  time.Time `db:"crm_modstamp" json:"crm_modstamp"`
-	CreatedAt    time.Time `db:"created_at,insert" json:"-"`
-	UpdatedAt    time.Time `db:"updated_at" json:"updated_at"`
-	Version      int64     `db:"version" json:"version"`
+	// MappedBy is the fingerprint of the field mapping that the record was read by.
+	// Unread lists our fields that it names and the organisation has not, or not any
+	// more ("account.region"): what stands there stays.
+	MappedBy  string    `db:"mapped_by" json:"-"`
+	Unread    []string  `db:"-" json:"-"`
+	CreatedAt time.Time `db:"created_at,insert" json:"-"`
+	UpdatedAt time.Time `db:"updated_at" json:"updated_at"`
+	Version   int64     `db:"version" json:"version"`
 }
 
 // Same reports whether the account is surely the company of this name and web host:

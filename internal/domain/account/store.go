@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,12 +19,13 @@ type Ref struct {
 	Name        string    `db:"name"`
 	CRMModstamp time.Time `db:"crm_modstamp"`
 	Purged      bool      `db:"purged"`
+	MappedBy    string    `db:"mapped_by"`
 	Version     int64     `db:"version"`
 }
 
 // Refs gives the stored accounts with these CRM ids, at most 500 of them.
 func Refs(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]Ref, error) {
-	rows, err := db.Select[Ref](ctx, q, `SELECT id, crm_id, name, crm_modstamp, purged, version FROM account WHERE crm_id IN (?)`, crmIDs)
+	rows, err := db.Select[Ref](ctx, q, `SELECT id, crm_id, name, crm_modstamp, purged, mapped_by, version FROM account WHERE crm_id IN (?)`, crmIDs)
 	out := make(map[string]Ref, len(rows))
 	for _, r := range rows {
 		out[r.CRMID] = r
@@ -33,7 +35,7 @@ func Refs(ctx context.Context, q db.Queryer, crmIDs []string) (map[string]Ref, e
 
 // Import takes accounts from the CRM, at most 500 at a time, and gives the CRM
 // ids of those that were new or changed. A row that is no newer than the stored
-// one is left alone. The names of accounts that changed, and the ids of new ones,
+// one is left alone, unless another mapping read that one. The names of accounts that changed, and the ids of new ones,
 // are carried to their opportunities.
 func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 	var ids []string
@@ -44,13 +46,24 @@ func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	stored, err := storedUnread(ctx, tx, list, known)
+	if err != nil {
+		return nil, err
+	}
 	var changed []Account
 	var changedIDs, added []string
 	at := map[string]int{}
 	for _, a := range list {
 		ref, ok := known[a.CRMID]
-		if ok && !a.CRMModstamp.After(ref.CRMModstamp) && !ref.Purged {
+		if ok && !ref.Purged && (a.CRMModstamp.Before(ref.CRMModstamp) || a.CRMModstamp.Equal(ref.CRMModstamp) && a.MappedBy == ref.MappedBy) {
 			continue
+		}
+		if was := stored[a.CRMID]; was != nil {
+			for _, field := range a.Unread {
+				if err := db.Copy(&a, was, columnsOf(field, a.Unread)...); err != nil {
+					return nil, err
+				}
+			}
 		}
 		a.ID = ref.ID
 		if !ok {
@@ -66,7 +79,7 @@ func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 			at[a.CRMID] = len(changed)
 			changed, changedIDs = append(changed, a), append(changedIDs, a.CRMID)
 		}
-		known[a.CRMID] = Ref{ID: a.ID, CRMID: a.CRMID, Name: a.Name, CRMModstamp: a.CRMModstamp, Version: a.Version}
+		known[a.CRMID] = Ref{ID: a.ID, CRMID: a.CRMID, Name: a.Name, CRMModstamp: a.CRMModstamp, MappedBy: a.MappedBy, Version: a.Version}
 		if ok && ref.Name != a.Name {
 			if err := renameInOpportunities(ctx, tx, a.CRMID, a.Name); err != nil {
 				return nil, err
@@ -80,6 +93,45 @@ func Import(ctx context.Context, tx *db.Tx, list []Account) ([]string, error) {
 		return nil, err
 	}
 	return changedIDs, adopt(ctx, tx, added)
+}
+
+// storedUnread gives what is stored of the known accounts that have fields which
+// could not be read.
+func storedUnread(ctx context.Context, tx *db.Tx, list []Account, known map[string]Ref) (map[string]*Account, error) {
+	var ids []string
+	for i := range list {
+		if _, ok := known[list[i].CRMID]; ok && len(list[i].Unread) > 0 {
+			ids = append(ids, list[i].CRMID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := db.Select[Account](ctx, tx, `SELECT * FROM account WHERE crm_id IN (?)`, ids)
+	out := make(map[string]*Account, len(rows))
+	for i := range rows {
+		out[rows[i].CRMID] = &rows[i]
+	}
+	return out, err
+}
+
+// columnsOf gives the columns that hold one of our fields. The country stays only if
+// neither its code nor its name can be read.
+func columnsOf(field string, unread []string) []string {
+	_, name, _ := strings.Cut(field, ".")
+	switch name {
+	case "parent":
+		return []string{"parent_crm_id"}
+	case "owner":
+		return []string{"owner_crm_id", "owner_name"}
+	case "country":
+		if !slices.Contains(unread, "account.country_name") {
+			return nil
+		}
+	case "country_name":
+		return nil
+	}
+	return []string{name}
 }
 
 // adopt gives opportunities that came before their account its id.

@@ -72,6 +72,12 @@ type Opportunity struct {
 	// OriginKey names the record in a portal that Tandem made it of; only where it
 	// comes from Salesforce just now.
 	OriginKey string `db:"-" json:"-"`
+
+	// MappedBy is the fingerprint of the field mapping that the record was read by.
+	// Unread lists our fields that it names and the organisation has not, or not any
+	// more ("opportunity.region"): what stands there stays.
+	MappedBy string   `db:"mapped_by" json:"-"`
+	Unread   []string `db:"-" json:"-"`
 }
 
 // Key sets what is computed from the name.
@@ -118,6 +124,8 @@ type Contact struct {
 	Primary          bool      `db:"is_primary" json:"primary"`
 	Deleted          bool      `db:"deleted" json:"-"`
 	CRMModstamp      time.Time `db:"crm_modstamp" json:"-"`
+	MappedBy         string    `db:"mapped_by" json:"-"` // as of Opportunity
+	Unread           []string  `db:"-" json:"-"`
 }
 
 // Card is what a contact of ours in Salesforce holds of itself. A deleted one with a

@@ -3,6 +3,7 @@ package opportunity
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
@@ -16,18 +17,25 @@ type ref struct {
 	CRMID       string    `db:"crm_id"`
 	CRMModstamp time.Time `db:"crm_modstamp"`
 	Purged      bool      `db:"purged"`
+	MappedBy    string    `db:"mapped_by"`
 	Version     int64     `db:"version"`
+}
+
+// stands reports whether what is stored of a record is as new as what was read, and
+// read by the same mapping.
+func stands(old, now time.Time, oldBy, by string) bool {
+	return now.Before(old) || now.Equal(old) && oldBy == by
 }
 
 // Import takes opportunities from the CRM, at most 500 at a time, and gives
 // those that were new or changed, with their ids. A row that is no newer than
-// the stored one is left alone.
+// the stored one is left alone, unless another mapping read that one.
 func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, error) {
 	var ids []string
 	for i := range list {
 		ids = append(ids, list[i].CRMID)
 	}
-	rows, err := db.Select[ref](ctx, tx, `SELECT id, crm_id, crm_modstamp, purged, version FROM opportunity WHERE crm_id IN (?)`, ids)
+	rows, err := db.Select[ref](ctx, tx, `SELECT id, crm_id, crm_modstamp, purged, mapped_by, version FROM opportunity WHERE crm_id IN (?)`, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +47,7 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 	at := map[string]int{}
 	for _, o := range list {
 		old, ok := known[o.CRMID]
-		if ok && !o.CRMModstamp.After(old.CRMModstamp) && !old.Purged {
+		if ok && !old.Purged && stands(old.CRMModstamp, o.CRMModstamp, old.MappedBy, o.MappedBy) {
 			continue
 		}
 		o.ID = old.ID
@@ -55,10 +63,13 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 			at[o.CRMID] = len(changed)
 			changed = append(changed, o)
 		}
-		known[o.CRMID] = ref{ID: o.ID, CRMID: o.CRMID, CRMModstamp: o.CRMModstamp, Version: o.Version}
+		known[o.CRMID] = ref{ID: o.ID, CRMID: o.CRMID, CRMModstamp: o.CRMModstamp, MappedBy: o.MappedBy, Version: o.Version}
 	}
 	if len(changed) == 0 {
 		return nil, nil
+	}
+	if err := keepUnread(ctx, tx, changed); err != nil {
+		return nil, err
 	}
 	columns, err := db.Columns[Opportunity]("id", "crm_id")
 	if err != nil {
@@ -66,6 +77,56 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 	}
 	_, err = db.UpsertMany(ctx, tx, "opportunity", changed, []string{"crm_id"}, columns)
 	return changed, err
+}
+
+// keepUnread gives rows what is stored of their fields that could not be read.
+func keepUnread(ctx context.Context, tx *db.Tx, rows []Opportunity) error {
+	var ids []string
+	for i := range rows {
+		if len(rows[i].Unread) > 0 && rows[i].Version > 1 {
+			ids = append(ids, rows[i].CRMID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	stored, err := ByCRMIDs(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	at := make(map[string]*Opportunity, len(stored))
+	for i := range stored {
+		at[stored[i].CRMID] = &stored[i]
+	}
+	for i := range rows {
+		old := at[rows[i].CRMID]
+		if old == nil {
+			continue
+		}
+		for _, field := range rows[i].Unread {
+			if err := db.Copy(&rows[i], old, columnsOf(field)...); err != nil {
+				return err
+			}
+		}
+		rows[i].Key()
+	}
+	return nil
+}
+
+// columnsOf gives the columns that hold one of our fields.
+func columnsOf(field string) []string {
+	_, name, _ := strings.Cut(field, ".")
+	switch name {
+	case "amount", "arr_net", "arr_basis":
+		return []string{name + "_minor"}
+	case "fulfillment_partner", "influence_partner", "dr_partner":
+		return []string{name, name + "_crm_id"}
+	case "owner":
+		return []string{"owner_crm_id", "owner_name"}
+	case "primary":
+		return []string{"is_primary"}
+	}
+	return []string{name}
 }
 
 // ImportMembers takes team members from the CRM and bumps the version of the
@@ -79,10 +140,10 @@ func ImportMembers(ctx context.Context, tx *db.Tx, list []Member) ([]string, err
 	var changed []Member
 	var parents []string
 	for _, m := range list {
-		if old, ok := stamps[m.CRMID]; ok && !m.CRMModstamp.After(old) {
+		if old, ok := stamps[m.CRMID]; ok && !m.CRMModstamp.After(old.CRMModstamp) {
 			continue
 		}
-		stamps[m.CRMID] = m.CRMModstamp
+		stamps[m.CRMID] = stamp{CRMID: m.CRMID, CRMModstamp: m.CRMModstamp}
 		changed, parents = append(changed, m), append(parents, m.OpportunityCRMID)
 	}
 	return parents, saveChildren(ctx, tx, "opportunity_member", changed, parents)
@@ -94,35 +155,70 @@ func ImportContacts(ctx context.Context, tx *db.Tx, list []Contact) ([]string, e
 	if err != nil {
 		return nil, err
 	}
+	stored, err := contactsUnread(ctx, tx, list)
+	if err != nil {
+		return nil, err
+	}
 	var changed []Contact
 	var parents []string
 	for _, c := range list {
-		if old, ok := stamps[c.CRMID]; ok && !c.CRMModstamp.After(old) {
+		old, ok := stamps[c.CRMID]
+		if ok && stands(old.CRMModstamp, c.CRMModstamp, old.MappedBy, c.MappedBy) {
 			continue
 		}
-		stamps[c.CRMID] = c.CRMModstamp
+		if was := stored[c.CRMID]; was != nil {
+			for _, field := range c.Unread {
+				if err := db.Copy(&c, was, columnsOf(field)...); err != nil {
+					return nil, err
+				}
+			}
+		}
+		stamps[c.CRMID] = stamp{CRMID: c.CRMID, CRMModstamp: c.CRMModstamp, MappedBy: c.MappedBy}
 		changed, parents = append(changed, c), append(parents, c.OpportunityCRMID)
 	}
 	return parents, saveChildren(ctx, tx, "opportunity_contact", changed, parents)
 }
 
-func stampsOf[T any](ctx context.Context, tx *db.Tx, table string, list []T, key func(*T) string) (map[string]time.Time, error) {
+// contactsUnread gives what is stored of the contact roles that have fields which
+// could not be read.
+func contactsUnread(ctx context.Context, tx *db.Tx, list []Contact) (map[string]*Contact, error) {
+	var ids []string
+	for i := range list {
+		if len(list[i].Unread) > 0 {
+			ids = append(ids, list[i].CRMID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := db.Select[Contact](ctx, tx, `SELECT * FROM opportunity_contact WHERE crm_id IN (?)`, ids)
+	out := make(map[string]*Contact, len(rows))
+	for i := range rows {
+		out[rows[i].CRMID] = &rows[i]
+	}
+	return out, err
+}
+
+// stamp is how new what is stored of a record is, and by which mapping it was read.
+type stamp struct {
+	CRMID       string    `db:"crm_id"`
+	CRMModstamp time.Time `db:"crm_modstamp"`
+	MappedBy    string    `db:"mapped_by"`
+}
+
+func stampsOf[T any](ctx context.Context, tx *db.Tx, table string, list []T, key func(*T) string) (map[string]stamp, error) {
 	var ids []string
 	for i := range list {
 		ids = append(ids, key(&list[i]))
 	}
-	type stamp struct {
-		CRMID       string    `db:"crm_id"`
-		CRMModstamp time.Time `db:"crm_modstamp"`
-	}
-	query := `SELECT crm_id, crm_modstamp FROM opportunity_member WHERE crm_id IN (?)`
+	query := `SELECT crm_id, crm_modstamp, '' AS mapped_by FROM opportunity_member WHERE crm_id IN (?)`
 	if table == "opportunity_contact" {
-		query = `SELECT crm_id, crm_modstamp FROM opportunity_contact WHERE crm_id IN (?)`
+		query = `SELECT crm_id, crm_modstamp, mapped_by FROM opportunity_contact WHERE crm_id IN (?)`
 	}
 	rows, err := db.Select[stamp](ctx, tx, query, ids)
-	out := make(map[string]time.Time, len(rows))
+	out := make(map[string]stamp, len(rows))
 	for _, r := range rows {
-		out[r.CRMID] = r.CRMModstamp
+		out[r.CRMID] = r
 	}
 	return out, err
 }

@@ -526,23 +526,37 @@ func newToken() string {
 // they are.
 func (s *Service) Dirty(ctx context.Context, limit int) ([]CRMRecord, error) {
 	rows, err := dirty(ctx, s.db, limit)
-	out := make([]CRMRecord, 0, len(rows))
+	out := make([]CRMRecord, len(rows))
 	for i := range rows {
-		r := &rows[i]
-		c := CRMRecord{
-			Key: CRMKey(r.Cloud, r.OpportunityCRMID), RegistrationID: r.ID, Version: r.Version, Cloud: r.Cloud, Offered: r.Offered,
-			OpportunityCRMID: r.OpportunityCRMID, PortalID: r.RemoteID, PortalStatus: r.RemoteStatus, PortalStage: r.RemoteStage,
-			PortalModified: r.RemoteVersion, SyncState: r.State.Label(), LastError: cut(r.Error, 4000),
-		}
-		if c.LastError == "" {
-			c.LastError = r.Reason
-		}
-		if len(r.Sellers) > 0 {
-			c.SellerEmail = r.Sellers[0].Email
-		}
-		out = append(out, c)
+		out[i] = rows[i].record()
 	}
 	return out, err
+}
+
+// RecordsOf gives what Salesforce is told of the registrations of one opportunity, by
+// its CRM id.
+func RecordsOf(ctx context.Context, q db.Queryer, opportunityCRMID string) ([]CRMRecord, error) {
+	rows, err := recordsOf(ctx, q, opportunityCRMID)
+	out := make([]CRMRecord, len(rows))
+	for i := range rows {
+		out[i] = rows[i].record()
+	}
+	return out, err
+}
+
+func (r *dirtyRow) record() CRMRecord {
+	c := CRMRecord{
+		Key: CRMKey(r.Cloud, r.OpportunityCRMID), RegistrationID: r.ID, Version: r.Version, Cloud: r.Cloud, Offered: r.Offered,
+		OpportunityCRMID: r.OpportunityCRMID, PortalID: r.RemoteID, PortalStatus: r.RemoteStatus, PortalStage: r.RemoteStage,
+		PortalModified: r.RemoteVersion, State: r.State, SyncState: r.State.Label(), LastError: cut(r.Error, 4000), ChangedAt: r.UpdatedAt,
+	}
+	if c.LastError == "" {
+		c.LastError = r.Reason
+	}
+	if len(r.Sellers) > 0 {
+		c.SellerEmail = r.Sellers[0].Email
+	}
+	return c
 }
 
 // Written keeps how the writing of records to Salesforce went. A refusal that

@@ -138,7 +138,7 @@ func TestThePortalsChangeIsTakenAndWrittenToSalesforceWhereItHasTheField(t *test
 			t.Fatal(got)
 		}
 		changes := f.crm(t, nil)
-		want := []CRMChange{{OpportunityCRMID: "006A", Fields: map[string]string{"opportunity.next_steps": "AWS says so"}, ReadAt: f.stamp}}
+		want := []CRMChange{{OpportunityCRMID: "006A", Fields: map[string]string{"opportunity.next_steps": "AWS says so"}, ReadAt: f.stamp, MadeAt: f.clock.Now()}}
 		if diff := cmp.Diff(want, changes); diff != "" {
 			t.Fatal(diff)
 		}

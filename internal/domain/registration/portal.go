@@ -270,11 +270,13 @@ type RemoteChange struct {
 // CRMChange is what a portal or a person changed in Tandem and Salesforce shall
 // have: our names of the opportunity's fields and their text. ReadAt is the
 // modification stamp of the record that the change was made on: a record that was
-// changed since is not written over.
+// changed since is not written over, unless the field mapping says otherwise. MadeAt is
+// when the change was made.
 type CRMChange struct {
 	OpportunityCRMID string
 	Fields           map[string]string
 	ReadAt           time.Time
+	MadeAt           time.Time
 }
 
 // CRMRecord is a registration as Salesforce keeps it (CoSell_Registration__c).
@@ -290,8 +292,10 @@ type CRMRecord struct {
 	PortalStage      string
 	SellerEmail      string
 	PortalModified   string
+	State            State
 	SyncState        string
 	LastError        string
+	ChangedAt        time.Time // when Tandem last came to know something of it
 }
 
 // CRMResult is how the writing of one record went: Err nil is done. Lost says that it

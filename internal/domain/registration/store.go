@@ -118,6 +118,17 @@ func dirty(ctx context.Context, q db.Queryer, limit int) ([]dirtyRow, error) {
 		WHERE r.crm_dirty AND r.crm_error = '' AND NOT o.deleted ORDER BY r.updated_at, r.id LIMIT ?`, limit)
 }
 
+func recordsOf(ctx context.Context, q db.Queryer, opportunityCRMID string) ([]dirtyRow, error) {
+	return db.Select[dirtyRow](ctx, q, `SELECT r.*, o.crm_id AS opportunity_crm_id FROM registration r JOIN opportunity o ON o.id = r.opportunity_id WHERE o.crm_id = ? ORDER BY r.cloud`, opportunityCRMID)
+}
+
+// MarkDirty has Salesforce get every registration anew that it was told of, also
+// those that it refused: the field mapping changed, by which they are written.
+func MarkDirty(ctx context.Context, tx *db.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE registration SET crm_dirty = true, crm_error = '' WHERE remote_id <> '' OR crm_row_id <> '' OR crm_dirty`)
+	return err
+}
+
 // clean notes that Salesforce has the record as it was at that version; a
 // record that changed meanwhile stays dirty.
 func clean(ctx context.Context, tx *db.Tx, id string, version int64, rowID string) error {

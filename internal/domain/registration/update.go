@@ -291,6 +291,9 @@ func (s *Service) PendingCRM(ctx context.Context, limit int) ([]CRMChange, [][]E
 		if row.MadeOn.Before(changes[n].ReadAt) {
 			changes[n].ReadAt = row.MadeOn
 		}
+		if row.EditedAt.After(changes[n].MadeAt) {
+			changes[n].MadeAt = row.EditedAt
+		}
 		changes[n].Fields[field] = text
 		edits[n] = append(edits[n], row.Edit)
 	}

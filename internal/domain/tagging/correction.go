@@ -199,7 +199,7 @@ func (s *Service) Pending(ctx context.Context, limit int) ([]registration.CRMCha
 		case stands(c.Steps.V, t, func(x Step) string { return x.Value }): // somebody did the same, or an answer was lost
 			err = s.end(ctx, c, CorrectionWritten, "")
 		default:
-			change := registration.CRMChange{OpportunityCRMID: o.CRMID, Fields: map[string]string{}, ReadAt: o.CRMModstamp}
+			change := registration.CRMChange{OpportunityCRMID: o.CRMID, Fields: map[string]string{}, ReadAt: o.CRMModstamp, MadeAt: c.AskedAt}
 			for _, x := range c.Steps.V {
 				change.Fields["opportunity."+string(x.Field)] = x.Value
 			}

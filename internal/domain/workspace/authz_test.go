@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
@@ -50,6 +51,7 @@ var unguarded = map[string]bool{
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"automation.Begin": true, "automation.Count": true, "automation.MakeDigest": true,
+	"mapping.InForce":   true,
 	"connection.Report": true, "connection.Usage": true,
 }
 
@@ -61,7 +63,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	regs, acts, conns := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c), connection.NewService(d, c)
 	apprs := approval.NewService(d, c, opps, regs, acts)
 	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
-	tags, auto := tagging.NewService(d, c, opps), automation.NewService(d, c)
+	tags, auto, maps := tagging.NewService(d, c, opps), automation.NewService(d, c), mapping.NewService(d, c)
 	views, work, intros := view.NewService(d, c), NewService(d, c), intro.NewService(d, c, acts)
 	yes := true
 	cases := map[string]guarded{
@@ -207,10 +209,23 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := invs.Create(ctx, invitation.Answer{ID: "x"}, nil)
 			return err
 		}},
-		"invitation.Get":          {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Get(ctx, "x"); return err }},
-		"invitation.List":         {authz.ActionRead, func(ctx context.Context) error { _, err := invs.List(ctx, invitation.Query{}); return err }},
-		"invitation.Counts":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Counts(ctx); return err }},
-		"invitation.Events":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Events(ctx, "x"); return err }},
+		"invitation.Get":       {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Get(ctx, "x"); return err }},
+		"invitation.List":      {authz.ActionRead, func(ctx context.Context) error { _, err := invs.List(ctx, invitation.Query{}); return err }},
+		"invitation.Counts":    {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Counts(ctx); return err }},
+		"invitation.Events":    {authz.ActionRead, func(ctx context.Context) error { _, err := invs.Events(ctx, "x"); return err }},
+		"mapping.Get":          {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Get(ctx); return err }},
+		"mapping.At":           {authz.ActionRead, func(ctx context.Context) error { _, err := maps.At(ctx, 9); return err }},
+		"mapping.Versions":     {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Versions(ctx, 0, 1); return err }},
+		"mapping.Check":        {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Check(ctx, mapping.Default()); return err }},
+		"mapping.Organisation": {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Organisation(ctx, mapping.Default()); return err }},
+		"mapping.Try": {authz.ActionRead, func(ctx context.Context) error {
+			_, err := maps.Try(ctx, mapping.Default(), mapping.ObjectAccount, "x")
+			return err
+		}},
+		"mapping.Templates":       {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Templates(ctx); return err }},
+		"mapping.Records":         {authz.ActionRead, func(ctx context.Context) error { _, err := maps.Records(ctx, mapping.ObjectAccount); return err }},
+		"mapping.Save":            {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := maps.Save(ctx, mapping.Default(), 9, "why"); return err }},
+		"mapping.RollBack":        {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := maps.RollBack(ctx, 0, 9, "why"); return err }},
 		"tagging.Rules":           {authz.ActionRead, func(ctx context.Context) error { _, _, err := tags.Rules(ctx); return err }},
 		"tagging.SetRules":        {authz.ActionChangeSettings, func(ctx context.Context) error { return tags.SetRules(ctx, tagging.DefaultRules(), 9) }},
 		"tagging.Preview":         {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := tags.Preview(ctx, nil); return err }},
@@ -251,7 +266,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "automation": auto, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "automation": auto, "mapping": maps, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

@@ -73,6 +73,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerWork()
 	s.registerOversight()
 	s.registerTagging()
+	s.registerMapping()
 	s.registerInvitationsMany()
 	s.registerMachinery()
 	s.registerViews()

@@ -77,7 +77,7 @@ func concrete(path string) string {
 			return "aws"
 		case v == "{action}":
 			return "stage"
-		case strings.HasPrefix(path, "/jobs"):
+		case v == "{version}" || strings.HasPrefix(path, "/jobs"):
 			return "999999999"
 		}
 		return "xxx_00000000000000000000000000"

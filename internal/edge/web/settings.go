@@ -29,6 +29,7 @@ func (w *Web) routesSettings() {
 	w.routesPolicies()
 	w.routesLevels()
 	w.routesTagRules()
+	w.routesMapping()
 	w.routesOwners()
 	w.routesFiscal()
 	w.routesCancelled()
@@ -37,7 +38,7 @@ func (w *Web) routesSettings() {
 
 // settingsTabs are the sections; key is the last part of the address.
 var settingsTabs = []struct{ key, label string }{
-	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"cancelled-activities", "Cancelled activities"}, {"service-levels", "Service levels"}, {"tagging", "Tagging rules"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
+	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"mapping", "Field mapping"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"cancelled-activities", "Cancelled activities"}, {"service-levels", "Service levels"}, {"tagging", "Tagging rules"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
 }
 
 // settingsPage is the frame of a section; only p's own parts are set by it.

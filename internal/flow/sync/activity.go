@@ -136,7 +136,7 @@ func (s *Service) firstMark(ctx context.Context, o activity.Object) error {
 
 // beginAt sets the mark of an object that was never read to where its newest record is.
 func (s *Service) beginAt(ctx context.Context, object string, newest func(context.Context) (time.Time, error)) error {
-	mark, err := cursor(ctx, s.DB, object)
+	mark, err := cursor(ctx, s.DB, object, "")
 	if err != nil || !mark.IsZero() {
 		return err
 	}
@@ -146,7 +146,7 @@ func (s *Service) beginAt(ctx context.Context, object string, newest func(contex
 	if mark.IsZero() {
 		mark = time.Unix(0, 0).UTC()
 	}
-	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, object, mark) })
+	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, object, "", mark) })
 }
 
 // watch reads all activities of opportunities, and stores them in the transaction that

@@ -408,7 +408,7 @@ func TestWhatWasDeletedWhileNobodyLookedForWeeksIsFound(t *testing.T) {
 		replaced := f.create("Opportunity", salesforce.Fields{"Name": "Another", "AccountId": acmeCRMID, "StageName": "1-Discovery", "CloseDate": "2026-12-31"})
 		f.pull() // as many as before
 		f.tx(func(tx *db.Tx) error {
-			return saveCursor(f.ctx, tx, reconciled("Opportunity"), time.Now().Add(-16*24*time.Hour))
+			return saveCursor(f.ctx, tx, reconciled("Opportunity"), "", time.Now().Add(-16*24*time.Hour))
 		})
 		if err := f.Reconcile(f.ctx); err != nil {
 			t.Fatal(err)
@@ -419,7 +419,7 @@ func TestWhatWasDeletedWhileNobodyLookedForWeeksIsFound(t *testing.T) {
 		if list, err := opportunity.ByCRMIDs(f.ctx, f.DB, []string{replaced}); err != nil || len(list) != 1 || list[0].Deleted {
 			t.Errorf("%+v %v", list, err)
 		}
-		mark, err := cursor(f.ctx, f.DB, reconciled("Opportunity"))
+		mark, err := cursor(f.ctx, f.DB, reconciled("Opportunity"), "")
 		if err != nil || time.Since(mark) > time.Hour {
 			t.Errorf("the mark is %v, %v", mark, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -236,6 +237,11 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	if s.CRM != nil {
 		s.Invitations.CRM = s.CRM
 	}
+	if s.Mappings != nil {
+		s.Mappings.Changed = func(ctx context.Context, tx *db.Tx, from, to mapping.Mapping) error {
+			return s.mappingChanged(ctx, tx, client(), from, to)
+		}
+	}
 	s.Registrations.Happened = s.Activities.OnRegistration
 	s.Automation.SwitchedOn = func(ctx context.Context, tx *db.Tx, flows []automation.FlowID) error {
 		return s.switchedOn(ctx, tx, client(), flows)
@@ -246,6 +252,24 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	s.Tagging.PlanCheck = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, TaggingArgs{}, anyOnce)
 	}
+}
+
+// mappingChanged has Salesforce read by the new mapping, and written by it where it
+// writes other facts or writes them elsewhere.
+func (s *Service) mappingChanged(ctx context.Context, tx *db.Tx, client *jobs.Client, from, to mapping.Mapping) error {
+	if s.CRM == nil {
+		return nil
+	}
+	if err := client.Insert(ctx, tx, PullArgs{}, syncOnce); err != nil {
+		return err
+	}
+	if slices.EqualFunc(from.Facts(), to.Facts(), mapping.Entry.Equal) {
+		return nil
+	}
+	if err := registration.MarkDirty(ctx, tx); err != nil {
+		return err
+	}
+	return client.Insert(ctx, tx, PushArgs{}, syncOnce)
 }
 
 func argsOf[T any](ids []string, args func(id string) T) []T {

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -124,6 +125,7 @@ type reader[T any] struct {
 	stamp  func(*T) time.Time
 	store  func(context.Context, *db.Tx, []T) error
 
+	mappedBy string           // the fingerprint of the mapping that it is read by
 	mark     time.Time        // up to where everything is stored
 	begun    connection.Begun // of the read under way
 	progress Progress
@@ -147,7 +149,12 @@ func read[T any](ctx context.Context, s *Service, object, table string, source f
 // that is little; a first read counts first.
 func (r *reader[T]) run(ctx context.Context) error {
 	var err error
-	if r.mark, err = cursor(ctx, r.s.DB, r.object); err != nil {
+	// Asked before the read asks: what a mapping that was saved meanwhile reads is
+	// read once more, and none is missed.
+	if r.mappedBy, err = r.s.mappedBy(ctx, r.object); err != nil {
+		return fmt.Errorf("read %s: %w", r.object, err)
+	}
+	if r.mark, err = cursor(ctx, r.s.DB, r.object, r.mappedBy); err != nil {
 		return fmt.Errorf("read %s: %w", r.object, err)
 	}
 	if r.mark.IsZero() {
@@ -178,6 +185,16 @@ func (r *reader[T]) run(ctx context.Context) error {
 	return r.keep(ctx)
 }
 
+// mappedBy gives the fingerprint of the mapping in force, "" for an object that is
+// not mapped.
+func (s *Service) mappedBy(ctx context.Context, object string) (string, error) {
+	if s.Mappings == nil || !slices.Contains(mapping.Objects(), mapping.Object(object)) {
+		return "", nil
+	}
+	m, err := s.Mappings.InForce(ctx)
+	return m.Fingerprint(mapping.Object(object)), err
+}
+
 // first reads everything into a mirror that has nothing of it, or the part that an
 // earlier try came to store.
 func (r *reader[T]) first(ctx context.Context, size int64, what connection.Read) error {
@@ -189,7 +206,7 @@ func (r *reader[T]) first(ctx context.Context, size int64, what connection.Read)
 		return err
 	}
 	// What was deleted before is not in it: see Reconcile.
-	return r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, reconciled(r.object), r.begun.AsOf) })
+	return r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, reconciled(r.object), "", r.begun.AsOf) })
 }
 
 // all reads to the end, and keeps up to where that is.
@@ -291,7 +308,7 @@ func (r *reader[T]) save(ctx context.Context, rows []T) error {
 			}
 		}
 		if last.After(r.mark) {
-			return saveCursor(ctx, tx, r.object, last)
+			return saveCursor(ctx, tx, r.object, r.mappedBy, last)
 		}
 		return nil
 	})
@@ -313,7 +330,7 @@ func (r *reader[T]) keep(ctx context.Context) error {
 	if !r.begun.AsOf.After(r.mark) {
 		return nil
 	}
-	if err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, r.object, r.begun.AsOf) }); err != nil {
+	if err := r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, r.object, r.mappedBy, r.begun.AsOf) }); err != nil {
 		return fmt.Errorf("store %s: %w", r.object, err)
 	}
 	return nil

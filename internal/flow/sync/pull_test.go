@@ -121,7 +121,7 @@ func (m *mirror) has(t *testing.T, want int, mark time.Time) {
 	if len(m.stored) != want {
 		t.Errorf("%d things are stored, want %d", len(m.stored), want)
 	}
-	at, err := cursor(t.Context(), m.s.DB, "Thing")
+	at, err := cursor(t.Context(), m.s.DB, "Thing", "")
 	if err != nil || !at.Equal(mark) {
 		t.Errorf("read up to %v (%v), want %v", at, err, mark)
 	}

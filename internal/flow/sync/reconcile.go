@@ -41,7 +41,7 @@ func (m mirrored) sorted(ctx context.Context) ([]string, error) {
 
 func (s *Service) reconcile(ctx context.Context, m mirrored) error {
 	begun := s.Clock.Now()
-	mark, err := cursor(ctx, s.DB, reconciled(m.object))
+	mark, err := cursor(ctx, s.DB, reconciled(m.object), "")
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (s *Service) reconcile(ctx context.Context, m mirrored) error {
 	if !known {
 		until = begun
 	}
-	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, reconciled(m.object), until) })
+	return s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, reconciled(m.object), "", until) })
 }
 
 // compareIDs looks at every record that only one of the two sides has. One that only

@@ -12,20 +12,30 @@ import (
 type cursorRow struct {
 	Object    string    `db:"object"`
 	Modstamp  time.Time `db:"modstamp"`
+	MappedBy  string    `db:"mapped_by"`
 	UpdatedAt time.Time `db:"updated_at"`
 }
 
-// cursor gives the high-water mark of an object, zero when it was never read.
-func cursor(ctx context.Context, q db.Queryer, object string) (time.Time, error) {
-	t, err := db.Get[time.Time](ctx, q, `SELECT modstamp FROM crm_cursor WHERE object = ?`, object)
+// longAgo is from when on everything is read again that another mapping read: no
+// organisation of Salesforce's is older.
+var longAgo = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// cursor gives the high-water mark of an object, zero when it was never read. What
+// another mapping read, by its fingerprint, is read again from the beginning.
+func cursor(ctx context.Context, q db.Queryer, object, mappedBy string) (time.Time, error) {
+	row, err := db.Get[cursorRow](ctx, q, `SELECT object, modstamp, mapped_by, updated_at FROM crm_cursor WHERE object = ?`, object)
 	if problem.Is(err, problem.KindNotFound) {
 		return time.Time{}, nil
 	}
-	return t, err
+	if err == nil && row.MappedBy != mappedBy {
+		return longAgo, nil
+	}
+	return row.Modstamp, err
 }
 
-func saveCursor(ctx context.Context, tx *db.Tx, object string, mark time.Time) error {
-	_, err := db.UpsertMany(ctx, tx, "crm_cursor", []cursorRow{{Object: object, Modstamp: mark, UpdatedAt: tx.Now()}}, []string{"object"}, []string{"modstamp", "updated_at"})
+func saveCursor(ctx context.Context, tx *db.Tx, object, mappedBy string, mark time.Time) error {
+	row := cursorRow{Object: object, Modstamp: mark, MappedBy: mappedBy, UpdatedAt: tx.Now()}
+	_, err := db.UpsertMany(ctx, tx, "crm_cursor", []cursorRow{row}, []string{"object"}, []string{"modstamp", "mapped_by", "updated_at"})
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
+	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
@@ -117,6 +118,7 @@ type Service struct {
 	Invitations   *invitation.Service
 	Tagging       *tagging.Service
 	Automation    *automation.Service
+	Mappings      *mapping.Service // nil: the mapping never changes
 	Connections   *connection.Service
 	Hub           *notify.Hub
 

@@ -65,6 +65,23 @@ func Columns[T any](except ...string) ([]string, error) {
 	return out, nil
 }
 
+// Copy sets the named columns of dst to what src has.
+func Copy[T any](dst, src *T, columns ...string) error {
+	plan, err := planOf(reflect.TypeFor[T]())
+	if err != nil {
+		return err
+	}
+	to, from := reflect.ValueOf(dst).Elem(), reflect.ValueOf(src).Elem()
+	for _, name := range columns {
+		i, ok := plan.byName[name]
+		if !ok {
+			return fmt.Errorf("db: %s has no column %q", reflect.TypeFor[T](), name)
+		}
+		to.FieldByIndex(plan.columns[i].index).Set(from.FieldByIndex(plan.columns[i].index))
+	}
+	return nil
+}
+
 // Update sets every column of row (no insert and no readonly ones) in the one row
 // that where names, such as "id = ? AND version = ?": none is ErrNoRows.
 func Update[T any](ctx context.Context, tx *Tx, table string, row *T, where string, args ...any) error {
