@@ -314,7 +314,9 @@ var countryNames = sync.OnceValue(func() map[string]string {
 		for b := 'A'; b <= 'Z'; b++ {
 			region, err := language.ParseRegion(string([]rune{a, b}))
 			if err == nil && region.IsCountry() && region.String() == string([]rune{a, b}) {
-				out[strings.ToLower(names.Name(region))] = region.String()
+				if name := names.Name(region); name != "" {
+					out[strings.ToLower(name)] = region.String()
+				}
 			}
 		}
 	}
