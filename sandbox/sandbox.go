@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -20,6 +21,7 @@ import (
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
 	"github.com/tandem-cosell/tandem/sandbox/kit"
+	"github.com/tandem-cosell/tandem/sandbox/microsoft"
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
 )
 
@@ -40,14 +42,15 @@ type Options struct {
 	Demo     demo.Options  // of the seed; zero fields have their defaults
 
 	Quotas      aws.Quotas    // of Partner Central; zero are the published ones
-	AutoReview  bool          // an automatic reviewer decides; otherwise POST /_control/review does
-	ReviewDelay time.Duration // how long it takes
+	AutoReview  bool          // AWS's reviewer and Microsoft's seller decide by themselves; otherwise POST /_control/review and …/seller do
+	ReviewDelay time.Duration // how long they take
 	TaskDelay   time.Duration // how long a submission's task takes
 }
 
 // Services says how to reach the sandboxes.
 type Services struct {
 	AWS        AWS        `json:"aws"`
+	Microsoft  Microsoft  `json:"microsoft"`
 	Salesforce Salesforce `json:"salesforce"`
 }
 
@@ -58,6 +61,19 @@ type AWS struct {
 	SecretAccessKey string `json:"secret_access_key"`
 	Region          string `json:"region"`
 	AccountID       string `json:"account_id"`
+}
+
+// Microsoft says how to reach Partner Center. Solutions are as
+// TANDEM_MICROSOFT_SOLUTIONS takes them.
+type Microsoft struct {
+	URL          string `json:"url"`
+	LoginURL     string `json:"login_url"`
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+	Username     string `json:"username"`
+	Password     string `json:"password"`
+	RefreshToken string `json:"refresh_token"`
+	Solutions    string `json:"solutions"`
 }
 
 // Salesforce says how to reach the organisation.
@@ -75,6 +91,7 @@ type Salesforce struct {
 type Fleet struct {
 	Services   Services
 	AWS        *aws.Server
+	Microsoft  *microsoft.Server
 	Salesforce *salesforce.Server
 
 	servers []*http.Server
@@ -136,6 +153,20 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 	}); err != nil {
 		return fmt.Errorf("aws sandbox: %w", err)
 	}
+	faultsMS, err := kit.ParseFaults(opt.Faults)
+	if err != nil {
+		return err
+	}
+	var solutions []microsoft.Solution
+	for _, s := range demo.MicrosoftSolutions() {
+		solutions = append(solutions, microsoft.Solution{ID: s.ID, Name: s.Name, Eligible: s.Category == demo.IPCoSell})
+	}
+	if f.Microsoft, err = microsoft.New(microsoft.Options{
+		StatePath: path(opt.Dir, "microsoft.journal"), Clock: clock, Logger: opt.Logger, Faults: faultsMS, OrganizationName: demo.Vendor, Solutions: solutions,
+		AutoSeller: opt.AutoReview, SellerDelay: opt.ReviewDelay,
+	}); err != nil {
+		return fmt.Errorf("microsoft sandbox: %w", err)
+	}
 	if !seeded {
 		if opt.Seed == SeedDemo {
 			if opt.Demo.Today.IsZero() {
@@ -167,7 +198,7 @@ func prepare(dir string) (seeded bool, err error) {
 	if _, err := os.Stat(filepath.Join(dir, seedFile)); err == nil {
 		return true, nil
 	}
-	for _, name := range []string{"salesforce.journal", "salesforce.journal.jobs", "aws.journal"} {
+	for _, name := range []string{"salesforce.journal", "salesforce.journal.jobs", "aws.journal", "microsoft.journal"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return false, err
 		}
@@ -203,10 +234,23 @@ func (f *Fleet) serve(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	msURL, err := f.listen(ctx, base, 3, f.Microsoft.Handler())
+	if err != nil {
+		return err
+	}
+	var sold []string
+	for _, s := range f.Microsoft.Solutions() {
+		sold = append(sold, s.ID+"="+s.Name)
+	}
+	ms := f.Microsoft.Credentials()
 	key, secret := f.AWS.Credentials()
 	id, clientSecret := f.Salesforce.Credentials()
 	f.Services = Services{
-		AWS:        AWS{URL: awsURL, AccessKeyID: key, SecretAccessKey: secret, Region: f.AWS.Region(), AccountID: f.AWS.AccountID()},
+		AWS: AWS{URL: awsURL, AccessKeyID: key, SecretAccessKey: secret, Region: f.AWS.Region(), AccountID: f.AWS.AccountID()},
+		Microsoft: Microsoft{
+			URL: msURL, LoginURL: msURL + "/common", ClientID: ms.ClientID, ClientSecret: ms.ClientSecret, Username: ms.Username, Password: ms.Password,
+			RefreshToken: ms.RefreshToken, Solutions: strings.Join(sold, ";"),
+		},
 		Salesforce: Salesforce{URL: sfURL, ClientID: id, ClientSecret: clientSecret, PubSub: pubsub, PubSubCA: authority},
 	}
 	return nil
@@ -281,6 +325,9 @@ func (f *Fleet) Close() error {
 	}
 	if f.AWS != nil {
 		err = errors.Join(err, f.AWS.Close())
+	}
+	if f.Microsoft != nil {
+		err = errors.Join(err, f.Microsoft.Close())
 	}
 	if f.Salesforce != nil {
 		err = errors.Join(err, f.Salesforce.Close())

@@ -272,6 +272,13 @@ func (a *App) connect() error {
 		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
 		inboxes = append(inboxes, aws.NewInbox(client))
 	}
+	if cfg.Microsoft.ClientID != "" {
+		p, err := a.microsoft()
+		if err != nil {
+			return err
+		}
+		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
+	}
 	pace := cfg.Pace
 	if pace == (registration.Pace{}) {
 		pace = registration.DefaultPace

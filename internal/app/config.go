@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/connect/microsoft"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/flow/sync"
 )
@@ -31,6 +33,7 @@ type Config struct {
 
 	Salesforce SalesforceConfig `embed:"" prefix:"salesforce-" envprefix:"TANDEM_SALESFORCE_"`
 	AWS        AWSConfig        `embed:"" prefix:"aws-" envprefix:"TANDEM_AWS_"`
+	Microsoft  MicrosoftConfig  `embed:"" prefix:"microsoft-" envprefix:"TANDEM_MICROSOFT_"`
 
 	// Set by the program itself, not by people.
 	Version     string            `kong:"-"`
@@ -69,6 +72,28 @@ type AWSConfig struct {
 	LockPartnerID   bool    `name:"lock-partner-id" help:"Take our own id of an approved opportunity for locked, as AWS's documentation says; its field table lets it change." env:"LOCK_PARTNER_ID"`
 }
 
+// MicrosoftConfig says as whom Partner Center is registered in. The API acts for a
+// signed-in user: one with the role Referrals admin, whose refresh token is set here
+// once and renewed by itself from then on.
+type MicrosoftConfig struct {
+	Endpoint     string `help:"Address of the Referrals API." default:"https://api.partner.microsoft.com" env:"ENDPOINT"`
+	HookEndpoint string `name:"hook-endpoint" help:"Address of the webhooks' API." default:"https://api.partnercenter.microsoft.com" env:"HOOK_ENDPOINT"`
+	LoginURL     string `name:"login-url" help:"Address of the token server, with the tenant." default:"https://login.microsoftonline.com/common" env:"LOGIN_URL"`
+	ClientID     string `name:"client-id" help:"Id of the app in Entra. Empty: not connected." env:"CLIENT_ID"`
+	ClientSecret string `name:"client-secret" help:"The app's client secret." env:"CLIENT_SECRET"`
+	SecretUntil  string `name:"secret-until" help:"Day on which the client secret ends, 2027-03-31, to be warned before." env:"SECRET_UNTIL"`
+	RefreshToken string `name:"refresh-token" help:"Refresh token of a user with the role Referrals admin. A new one replaces what was renewed." env:"REFRESH_TOKEN"`
+	DealType     string `name:"deal-type" help:"How deals are registered: co-sell asks Microsoft to help, partner-led shows the deal to its sellers, private shows it to nobody." enum:"co-sell,partner-led,private" default:"co-sell" env:"DEAL_TYPE"`
+	Assistance   string `help:"Help that Microsoft is asked for." enum:"WorkloadSpecificValueProposition,CustomerTechnicalArchitecture,ProofOfConceptOrDemo,QuotesOrLicensing,PostSalesCustomerSuccess,GeneralOrOther" default:"WorkloadSpecificValueProposition" env:"ASSISTANCE"`
+	Phone        string `help:"Phone number of our team, for whoever has none in Salesforce: Microsoft requires one." env:"PHONE"`
+	Solutions    string `help:"Our co-sell ready solutions, SOL-1234-ABCD=Name;SOL-…=Name: Microsoft has no API that lists them." env:"SOLUTIONS"`
+	WinAtOnce    bool   `name:"win-at-once" help:"Tell that a deal is won also within 72 hours of its creation, although it can then never be registered for incentives." env:"WIN_AT_ONCE"`
+
+	WebhookRootFile  string   `name:"webhook-root-file" help:"PEM file with the roots that the certificates of Microsoft's events lead to. Empty: this machine's." type:"path" env:"WEBHOOK_ROOT_FILE"`
+	WebhookCertHosts []string `name:"webhook-cert-host" help:"Hosts that Microsoft's certificates may be read from. Empty: events are not taken at /hooks/microsoft." env:"WEBHOOK_CERT_HOSTS"`
+	WebhookForward   string   `name:"webhook-forward" help:"Address that each event is passed on to as it came, such as the one of the official connector: Microsoft tells one address only." env:"WEBHOOK_FORWARD"`
+}
+
 // Validate reports every setting that cannot work, by the name of its flag.
 func (c *Config) Validate() error {
 	var bad problem.List
@@ -100,10 +125,31 @@ func (c *Config) Validate() error {
 	if a := c.AWS; a.AccessKeyID != "" && a.SecretAccessKey == "" {
 		bad.Add("aws-secret-access-key", "required", "An access key id needs its secret access key")
 	}
+	c.Microsoft.validate(&bad)
 	if k := c.AWS.WebhookKey; k != "" && len(k) < minWebhookKey {
 		bad.Add("aws-webhook-key", "too_short", fmt.Sprintf("Use a key of at least %d characters: whoever knows it can make Tandem look at Partner Central", minWebhookKey))
 	}
 	return bad.Err()
+}
+
+func (m *MicrosoftConfig) validate(bad *problem.List) {
+	if m.ClientID != "" && m.ClientSecret == "" {
+		bad.Add("microsoft-client-secret", "required", "The app needs its client secret")
+	}
+	if m.ClientID != "" && m.RefreshToken == "" {
+		bad.Add("microsoft-refresh-token", "required", "Give the refresh token of a user with the role Referrals admin")
+	}
+	if _, err := date.Parse(m.SecretUntil); m.SecretUntil != "" && err != nil {
+		bad.Add("microsoft-secret-until", "malformed", "Write the day as 2027-03-31")
+	}
+	if _, err := microsoft.ParseSolutions(m.Solutions); err != nil {
+		bad.Add("microsoft-solutions", "malformed", err.Error())
+	}
+	if f := m.WebhookForward; f != "" {
+		if u, err := url.Parse(f); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			bad.Add("microsoft-webhook-forward", "malformed", fmt.Sprintf("%q is not an http or https address", f))
+		}
+	}
 }
 
 // minWebhookKey is how long the key of the webhook is at least.

@@ -27,6 +27,20 @@ var solutions = []Solution{
 	{"S-0041015", Vendor + " Edge Builder", "Software Product", "Draft", "2026-01-15"},
 }
 
+// IPCoSell is the category of what is eligible for Azure IP co-sell.
+const IPCoSell = "Azure IP co-sell eligible"
+
+var microsoftSolutions = []Solution{
+	{"SOL-41001-PREM", Vendor + " Premium (SaaS)", IPCoSell, "Active", "2023-05-16"},
+	{"SOL-41002-ULTI", Vendor + " Ultimate (SaaS)", IPCoSell, "Active", "2023-05-16"},
+	{"SOL-41005-DEDI", Vendor + " Dedicated", "Co-sell ready", "Active", "2024-04-22"},
+	{"SOL-41009-MIGR", Vendor + " Migration Service", "Co-sell ready", "Active", "2024-10-08"},
+}
+
+// MicrosoftSolutions gives what the vendor published in Partner Center for
+// co-selling.
+func MicrosoftSolutions() []Solution { return append([]Solution(nil), microsoftSolutions...) }
+
 // Solutions gives what the vendor sells with AWS, for the seed of Partner
 // Central: most are active, a few are not and cannot be linked to a deal.
 func Solutions() []Solution { return append([]Solution(nil), solutions...) }

@@ -243,7 +243,7 @@ func (p *partner) Changes(ctx context.Context, _ time.Time) iter.Seq2[RemoteChan
 		var list []RemoteChange
 		err := p.call(ctx, "Changes", func() error {
 			for _, r := range p.records {
-				list = append(list, RemoteChange{RemoteID: r.id, Version: fmt.Sprint("v", r.version), Status: r.status, OurID: r.crmID})
+				list = append(list, RemoteChange{RemoteID: r.id, Version: fmt.Sprint("v", r.version), Status: r.status, OurID: r.crmID, Draft: r.status == "Pending Submission"})
 			}
 			return nil
 		})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/app"
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/flow/sync"
@@ -83,9 +84,7 @@ func examine(ctx context.Context, a *app.App, limit time.Duration) []Check {
 	for _, p := range a.Sync.Portals {
 		parts = append(parts, func(ctx context.Context) []Check { return portalChecks(ctx, p) })
 	}
-	if len(a.Sync.Portals) == 0 {
-		parts = append(parts, noPortalCheck)
-	}
+	parts = append(parts, func(context.Context) []Check { return absentPortals(a) })
 	found := make([][]Check, len(parts))
 	var wg gosync.WaitGroup
 	for i, look := range parts {
@@ -176,17 +175,44 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 	return out
 }
 
-func noPortalCheck(context.Context) []Check {
-	return []Check{{Name: "aws", Status: "warning", Detail: "not connected", Mend: "Set TANDEM_AWS_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY; see docs/connect.md"}}
+// connecting says what connects each portal that has a connector.
+var connecting = map[cloud.Cloud]string{
+	cloud.AWS:   "Set TANDEM_AWS_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY; see docs/connect.md",
+	cloud.Azure: "Set TANDEM_MICROSOFT_CLIENT_ID, …_CLIENT_SECRET and …_REFRESH_TOKEN; see docs/connect.md",
+}
+
+// absentPortals warns when no portal is connected at all: a team may well work with
+// one cloud only.
+func absentPortals(a *app.App) []Check {
+	if len(a.Sync.Portals) > 0 {
+		return nil
+	}
+	var out []Check
+	for _, c := range cloud.All() {
+		if mend := connecting[c]; mend != "" {
+			out = append(out, Check{Name: string(c), Status: "warning", Detail: "not connected", Mend: mend})
+		}
+	}
+	return out
+}
+
+// warner is a portal that knows of something to be done before it stops working.
+type warner interface {
+	Warning(ctx context.Context) string
 }
 
 func portalChecks(ctx context.Context, p sync.Portal) []Check {
 	name := string(p.Cloud())
 	detail, err := p.Ping(ctx)
 	if err != nil {
-		return []Check{failed(ctx, name, err, "See that the address, the credentials, their permissions (partnercentral:*) and the catalog are right; see docs/connect.md")}
+		return []Check{failed(ctx, name, err, "See that the address, the credentials and their permissions are right; see docs/connect.md")}
 	}
 	out := []Check{{Name: name, Status: "ok", Detail: detail}}
+	if w, ok := p.(warner); ok {
+		if text := w.Warning(ctx); text != "" {
+			out[0] = Check{Name: name, Status: "warning", Detail: text, Mend: "Renew it before then; see docs/connect.md"}
+		}
+	}
 	list, err := p.Solutions(ctx)
 	switch {
 	case err != nil:

@@ -20,7 +20,7 @@ type sandboxCmd struct {
 	DataDir       string        `name:"data-dir" help:"Folder to keep state in. Empty keeps it in memory." type:"path"`
 	Fault         string        `help:"Troubles to inject: latency=50ms,jitter=20ms,throttle=0.1,error=0.05,reset=0.02,truncate=0.01,lost_reply=0.02,lag=3s,seed=7." placeholder:"SPEC"`
 	Clock         string        `help:"Where the sandboxes' clocks stand: +24h is a day ahead, or an instant like 2026-12-01T09:00:00Z." placeholder:"WHEN"`
-	AutoReview    bool          `name:"auto-review" help:"Let an automatic reviewer decide about submissions, instead of POST /_control/review."`
+	AutoReview    bool          `name:"auto-review" help:"Let AWS's reviewer and Microsoft's seller decide by themselves, instead of POST /_control/review and /_control/seller."`
 	ReviewDelay   time.Duration `name:"review-delay" help:"How long a review takes." default:"2s"`
 	NoQuotas      bool          `name:"no-quotas" help:"Turn Partner Central's quotas off."`
 	Accounts      int           `help:"Accounts of the demo organisation." default:"400"`
@@ -59,9 +59,10 @@ func (c *sandboxCmd) Run(r *run) error {
 	if c.JSON {
 		err = r.print(map[string]any{"services": fleet.Services})
 	} else {
-		r.say("Salesforce           %s\n  client id          %s\n  client secret      %s\n  Pub/Sub API        %s\nAWS Partner Central  %s\n  access key id      %s\n  secret access key  %s\nCtrl-C ends them.\n",
-			fleet.Services.Salesforce.URL, fleet.Services.Salesforce.ClientID, fleet.Services.Salesforce.ClientSecret, fleet.Services.Salesforce.PubSub,
-			fleet.Services.AWS.URL, fleet.Services.AWS.AccessKeyID, fleet.Services.AWS.SecretAccessKey)
+		s := &fleet.Services
+		r.say("Salesforce           %s\n  client id          %s\n  client secret      %s\n  Pub/Sub API        %s\n", s.Salesforce.URL, s.Salesforce.ClientID, s.Salesforce.ClientSecret, s.Salesforce.PubSub)
+		r.say("AWS Partner Central  %s\n  access key id      %s\n  secret access key  %s\n", s.AWS.URL, s.AWS.AccessKeyID, s.AWS.SecretAccessKey)
+		r.say("Microsoft            %s\n  client id          %s\n  client secret      %s\n  refresh token      %s\nCtrl-C ends them.\n", s.Microsoft.URL, s.Microsoft.ClientID, s.Microsoft.ClientSecret, s.Microsoft.RefreshToken)
 	}
 	if err == nil {
 		err = wait(r.ctx, fleet)

@@ -23,12 +23,17 @@ func New(a *app.App) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the API: %w", err)
 	}
+	microsoft, err := api.NewMicrosoftHook(a)
+	if err != nil {
+		return nil, err
+	}
 	cross := http.NewCrossOriginProtection()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", health)
 	mux.HandleFunc("GET /readyz", ready(a))
 	mux.Handle("GET /metrics", metrics(a))
 	mux.Handle(api.HookPath, api.NewHook(a))
+	mux.Handle(api.MicrosoftHookPath, microsoft)
 	mux.Handle("/api/v1/", cross.Handler(pages.WithActor(rest)))
 	mux.Handle("/", cross.Handler(pages.WithActor(pages.Handler())))
 	return observe(a, mux), nil

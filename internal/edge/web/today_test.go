@@ -183,11 +183,11 @@ func TestConnectionsSayHowEachSystemIsAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	h := connectedHouse(t)
 	v := h.visitor(t, "Ada Associate", authz.LevelAssociate)
-	v.sees("/connections", 200, "Salesforce", "Working", "changed records read", "API calls in 24 hours", "AWS Partner Central", "Check now", "no connector for Partner Center yet")
+	v.sees("/connections", 200, "Salesforce", "Working", "changed records read", "API calls in 24 hours", "AWS Partner Central", "Check now", "no sign-in for Partner Center")
 	v.sees("/connections/salesforce", 200, "CoSell_Registration__c", "CoSell_Activity_Key__c", "OpportunityContactRole", "TANDEM_SALESFORCE_CLIENT_SECRET", "Source: reported by Salesforce", "!"+h.app.Config.Salesforce.ClientSecret)
 	v.sees("/connections/salesforce/package.zip", 200, "tandem-salesforce/force-app/main/default/objects/CoSell_Registration__c/CoSell_Registration__c.object-meta.xml")
 	v.sees("/connections/aws", 200, "StartEngagementFromOpportunityTask", "--aws-secret-access-key", "Source: ", "!"+h.app.Config.AWS.SecretAccessKey)
-	v.sees("/connections/azure", 200, "Not connected", "no connector")
+	v.sees("/connections/azure", 200, "Not connected", "Referrals admin", "TANDEM_MICROSOFT_REFRESH_TOKEN")
 	v.sees("/connections/oracle", 404)
 
 	broken := problem.FromRemote(problem.Remote{System: "aws", Operation: "ListSolutions", Code: "AccessDeniedException", Status: 403, Retry: problem.RetryHuman}, "AWS refuses the key <b>now</b>", nil)
