@@ -56,9 +56,16 @@ func TestWhoMayChangeWhatWhen(t *testing.T) {
 		state, path string
 		want        bool
 	}{
-		{StateDraft, "opportunityInfo.displayName", true}, {StateDraft, PathStage, false}, {StateSubmitted, "opportunityInfo.displayName", false},
-		{StateAccepted, PathStage, true}, {StateAccepted, "customerInfo.customerDetails.domain", false}, {StateAccepted, PathCloseDate, true},
-		{StateNotAccepted, "customerInfo.customerDetails.domain", true}, {StateRejected, PathLegal, true}, {"SOMETHING_NEW", PathCloseDate, false}, {StateAccepted, "ownerEmail", false},
+		{StateDraft, "opportunityInfo.displayName", true},
+		{StateDraft, PathStage, false},
+		{StateSubmitted, "opportunityInfo.displayName", false},
+		{StateAccepted, PathStage, true},
+		{StateAccepted, "customerInfo.customerDetails.domain", false},
+		{StateAccepted, PathCloseDate, true},
+		{StateNotAccepted, "customerInfo.customerDetails.domain", true},
+		{StateRejected, PathLegal, true},
+		{"SOMETHING_NEW", PathCloseDate, false},
+		{StateAccepted, "ownerEmail", false},
 	} {
 		if got := Editable(c.state, c.path); got != c.want {
 			t.Errorf("%s at %s: %v", c.path, c.state, got)
