@@ -232,6 +232,7 @@ func (p *Portal) Changes(ctx context.Context, since time.Time) iter.Seq2[registr
 				if s.LifeCycle != nil {
 					c.Status, c.Stage = s.LifeCycle.ReviewStatus, s.LifeCycle.Stage
 				}
+				c.Draft = c.Status == "" || c.Status == ReviewPendingSubmission
 				if s.Customer != nil && s.Customer.Account != nil {
 					c.Company = s.Customer.Account.CompanyName
 				}

@@ -222,7 +222,7 @@ func (s *Service) adopt(ctx context.Context, tx *db.Tx, p Portal, o *opportunity
 		d.RegistrationID, d.Note = have[o.ID][i].ID, fmt.Sprintf("The opportunity is registered as %s already: another way of synchronising may be at work", have[o.ID][i].RemoteID)
 		addDrift(&rep.Duplicates, d)
 		return nil
-	case !s.submitted(x.Status):
+	case x.Draft:
 		d.Note = "A draft that was made elsewhere: submit or delete it in " + p.Cloud().Portal()
 		addDrift(&rep.Unknown, d)
 		return nil
@@ -230,11 +230,6 @@ func (s *Service) adopt(ctx context.Context, tx *db.Tx, p Portal, o *opportunity
 	rep.Adopted++
 	_, err = s.Link(ctx, tx, o.ID, p.Cloud(), x.RemoteID, false)
 	return err
-}
-
-// submitted reports whether a record with that status has reached the partner.
-func (s *Service) submitted(status string) bool {
-	return status != "" && status != "Pending Submission"
 }
 
 // Link follows a record that is in the portal already as the registration of an

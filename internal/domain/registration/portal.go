@@ -256,7 +256,8 @@ type Lock struct {
 }
 
 // RemoteChange is a line of a portal's list of changes. OurID is the
-// opportunity's CRM id as the portal has it, "" when it does not say.
+// opportunity's CRM id as the portal has it, "" when it does not say. Draft says
+// that the record has not reached the partner yet.
 type RemoteChange struct {
 	RemoteID  string
 	Version   string
@@ -264,6 +265,7 @@ type RemoteChange struct {
 	Stage     string
 	OurID     string
 	Company   string
+	Draft     bool
 	ChangedAt time.Time
 }
 
