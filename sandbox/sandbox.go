@@ -5,6 +5,7 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
+	"github.com/tandem-cosell/tandem/sandbox/google"
 	"github.com/tandem-cosell/tandem/sandbox/kit"
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
 )
@@ -47,6 +49,7 @@ type Options struct {
 type Services struct {
 	AWS        AWS        `json:"aws"`
 	Salesforce Salesforce `json:"salesforce"`
+	Google     Google     `json:"google"`
 }
 
 // AWS says how to reach Partner Central.
@@ -65,11 +68,21 @@ type Salesforce struct {
 	ClientSecret string `json:"client_secret"`
 }
 
+// Google says how to reach Cloud Channel, Pub/Sub and the token endpoint. KeyFile is
+// the service account's key, Subscription one on the topic of opportunity events.
+type Google struct {
+	URL          string          `json:"url"`
+	Partner      string          `json:"partner"`
+	Subscription string          `json:"subscription"`
+	KeyFile      json.RawMessage `json:"key_file"`
+}
+
 // Fleet is the running sandboxes.
 type Fleet struct {
 	Services   Services
 	AWS        *aws.Server
 	Salesforce *salesforce.Server
+	Google     *google.Server
 
 	servers []*http.Server
 	failed  chan error
@@ -88,7 +101,7 @@ func Start(ctx context.Context, opt Options) (*Fleet, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	f := &Fleet{failed: make(chan error, 2)}
+	f := &Fleet{failed: make(chan error, 3)}
 	if err := f.start(ctx, opt); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -101,6 +114,10 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 		return err
 	}
 	faultsSF, err := kit.ParseFaults(opt.Faults)
+	if err != nil {
+		return err
+	}
+	faultsGoogle, err := kit.ParseFaults(opt.Faults)
 	if err != nil {
 		return err
 	}
@@ -129,6 +146,12 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 	}); err != nil {
 		return fmt.Errorf("aws sandbox: %w", err)
 	}
+	if f.Google, err = google.New(google.Options{
+		StatePath: path(opt.Dir, "google.journal"), Clock: clock, Logger: opt.Logger, Faults: faultsGoogle, Subscription: googleSubscription,
+		Quotas: google.Quotas{Off: opt.Quotas.Off}, AutoReview: opt.AutoReview, ReviewDelay: opt.ReviewDelay,
+	}); err != nil {
+		return err
+	}
 	if !seeded {
 		if opt.Seed == SeedDemo {
 			if opt.Demo.Today.IsZero() {
@@ -145,6 +168,9 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 	return f.serve(ctx, opt.PortBase)
 }
 
+// googleSubscription hears of Google's opportunities from the start.
+const googleSubscription = "tandem"
+
 // seedFile marks a folder whose seed is whole.
 const seedFile = "seeded"
 
@@ -160,7 +186,7 @@ func prepare(dir string) (seeded bool, err error) {
 	if _, err := os.Stat(filepath.Join(dir, seedFile)); err == nil {
 		return true, nil
 	}
-	for _, name := range []string{"salesforce.journal", "salesforce.journal.jobs", "aws.journal"} {
+	for _, name := range []string{"salesforce.journal", "salesforce.journal.jobs", "aws.journal", "google.journal"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return false, err
 		}
@@ -191,11 +217,22 @@ func (f *Fleet) serve(ctx context.Context, base int) error {
 	if err != nil {
 		return err
 	}
+	googleURL, err := f.listen(ctx, base, 2, f.Google.Handler())
+	if err != nil {
+		return err
+	}
+	keyFile, err := f.Google.Credentials(googleURL)
+	if err != nil {
+		return fmt.Errorf("google sandbox: %w", err)
+	}
 	key, secret := f.AWS.Credentials()
 	id, clientSecret := f.Salesforce.Credentials()
 	f.Services = Services{
 		AWS:        AWS{URL: awsURL, AccessKeyID: key, SecretAccessKey: secret, Region: f.AWS.Region(), AccountID: f.AWS.AccountID()},
 		Salesforce: Salesforce{URL: sfURL, ClientID: id, ClientSecret: clientSecret},
+		Google: Google{
+			URL: googleURL, Partner: f.Google.Partner(), Subscription: "projects/" + f.Google.Project() + "/subscriptions/" + googleSubscription, KeyFile: keyFile,
+		},
 	}
 	return nil
 }
@@ -210,7 +247,7 @@ func (f *Fleet) listen(ctx context.Context, base, n int, h http.Handler) (string
 	if err != nil {
 		return "", fmt.Errorf("a sandbox cannot listen: %w", err)
 	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, Protocols: google.Protocols()}
 	f.servers = append(f.servers, srv)
 	go func() {
 		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -234,6 +271,9 @@ func (f *Fleet) Close() error {
 	}
 	if f.Salesforce != nil {
 		err = errors.Join(err, f.Salesforce.Close())
+	}
+	if f.Google != nil {
+		err = errors.Join(err, f.Google.Close())
 	}
 	return err
 }

@@ -42,6 +42,7 @@ type Options struct {
 	NoETag       bool            // records carry no etag, as in the published reference
 	FilterFields []string        // what opportunities:query filters by; DefaultFilterFields when nil
 	Quotas       Quotas
+	Subscription string // the name of one on the topic from the start; "" is none
 
 	AutoReview  bool          // an automatic reviewer decides; otherwise POST /_control/review does
 	ReviewDelay time.Duration // from submission to decision
@@ -136,6 +137,13 @@ func (s *Server) open() error {
 	x := s.begin(s.opt.Clock.Now())
 	if s.state.topics[s.Topic()] == nil {
 		x.out.Topics = append(x.out.Topics, &topic{Name: s.Topic()})
+	}
+	if err := x.commit(); err != nil || s.opt.Subscription == "" {
+		return err
+	}
+	x = s.begin(s.opt.Clock.Now())
+	if _, f := x.createSubscription("projects/"+s.opt.Project+"/subscriptions/"+s.opt.Subscription, s.Topic(), 0); f != nil && f.code != codeExists {
+		return f
 	}
 	return x.commit()
 }

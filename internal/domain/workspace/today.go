@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/money"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/handover"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -37,6 +38,7 @@ const (
 	ItemAsked      ItemKind = "asked"           // one's own request waits, or was decided on: take note
 	ItemInvitation ItemKind = "invitation"      // a partner offers a deal or a lead: answer it, or try again
 	ItemIntro      ItemKind = "intro_outcome"   // an intro meeting is over: say whether it was held
+	ItemHandOver   ItemKind = "hand_over"       // a deal is to be entered in a portal by hand: fill the form in there
 	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
@@ -58,6 +60,7 @@ type Item struct {
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
 	IntroID        string             `json:"intro_id"`
+	HandOverID     string             `json:"hand_over_id"`
 	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
 	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
 	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
@@ -123,6 +126,9 @@ func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 	if err := s.addIntros(ctx, &t, q.OwnerCRMID, now); err != nil {
 		return Today{}, err
 	}
+	if err := s.addHandOvers(ctx, &t, q.OwnerCRMID, now); err != nil {
+		return Today{}, err
+	}
 	if q.OwnerCRMID == "" { // nobody owns an invitation
 		if err := s.addOffers(ctx, &t, now); err != nil {
 			return Today{}, err
@@ -169,6 +175,28 @@ func (s *Service) addIntros(ctx context.Context, t *Today, ownerCRMID string, no
 			Kind: ItemIntro, Title: "Was it held?", Reason: m.Title, OpportunityID: m.OpportunityID, Name: m.DealName, AccountName: m.AccountName, OwnerName: m.OwnerName,
 			Cloud: m.Cloud, Since: m.EndsAt, IntroID: m.ID, Urgency: 250,
 		})
+	}
+	return err
+}
+
+// addHandOvers adds what is to be entered in a portal by hand; what waits for longer
+// than its patience is pressing.
+func (s *Service) addHandOvers(ctx context.Context, t *Today, ownerCRMID string, now time.Time) error {
+	list, err := handover.Waiting(ctx, s.db, ownerCRMID, TodayLimit)
+	for i := range list {
+		d := &list[i]
+		item := Item{
+			Kind: ItemHandOver, Title: "Change it in " + d.Cloud.Portal(), OpportunityID: d.OpportunityID, Name: d.Name, AccountName: d.AccountName, OwnerName: d.DealOwner,
+			Cloud: d.Cloud, Since: d.AskedAt, HandOverID: d.ID, Urgency: 400,
+		}
+		if d.New() {
+			item.Title, item.Urgency = "Enter it in "+d.Cloud.Portal(), 450
+		}
+		if now.Sub(d.AskedAt) > handover.Patience {
+			item.Reason, item.Urgency = "It waits for long", item.Urgency+300
+		}
+		t.Counts[ItemHandOver]++
+		t.Items = append(t.Items, item)
 	}
 	return err
 }

@@ -184,14 +184,14 @@ func portalChecks(ctx context.Context, p sync.Portal) []Check {
 	name := string(p.Cloud())
 	detail, err := p.Ping(ctx)
 	if err != nil {
-		return []Check{failed(ctx, name, err, "See that the address, the credentials, their permissions (partnercentral:*) and the catalog are right; see docs/connect.md")}
+		return []Check{failed(ctx, name, err, "See that the address, the credentials and their permissions are right; see docs/connect.md")}
 	}
 	out := []Check{{Name: name, Status: "ok", Detail: detail}}
 	list, err := p.Solutions(ctx)
 	switch {
 	case err != nil:
 		out = append(out, failed(ctx, name+" solutions", err, ""))
-	case len(list) == 0:
+	case list != nil && len(list) == 0:
 		out = append(out, Check{Name: name + " solutions", Status: "error", Detail: "no active solution is listed", Mend: "Make a solution in " + p.Cloud().Portal() + ": a deal needs one"})
 	}
 	return out

@@ -59,9 +59,10 @@ func (c *sandboxCmd) Run(r *run) error {
 	if c.JSON {
 		err = r.print(map[string]any{"services": fleet.Services})
 	} else {
-		r.say("Salesforce           %s\n  client id          %s\n  client secret      %s\nAWS Partner Central  %s\n  access key id      %s\n  secret access key  %s\nCtrl-C ends them.\n",
+		r.say("Salesforce           %s\n  client id          %s\n  client secret      %s\nAWS Partner Central  %s\n  access key id      %s\n  secret access key  %s\nGoogle Cloud         %s\n  partner            %s\n  subscription       %s\n  key file           %s\nCtrl-C ends them.\n",
 			fleet.Services.Salesforce.URL, fleet.Services.Salesforce.ClientID, fleet.Services.Salesforce.ClientSecret,
-			fleet.Services.AWS.URL, fleet.Services.AWS.AccessKeyID, fleet.Services.AWS.SecretAccessKey)
+			fleet.Services.AWS.URL, fleet.Services.AWS.AccessKeyID, fleet.Services.AWS.SecretAccessKey,
+			fleet.Services.Google.URL, fleet.Services.Google.Partner, fleet.Services.Google.Subscription, fleet.Services.Google.URL+"/_control/credentials")
 	}
 	if err == nil {
 		err = wait(r.ctx, fleet)
