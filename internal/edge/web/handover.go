@@ -80,8 +80,11 @@ func (w *Web) showHandOver(rw http.ResponseWriter, r *http.Request, status int, 
 		w.fail(rw, r, err)
 		return
 	}
+	if r.Method == http.MethodPost {
+		p.V = r.PostForm
+	}
 	if refused != "" {
-		p.Refused, p.V = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was changed", Text: refused}, r.PostForm
+		p.Refused = ui.Notice{Tone: ui.ToneDanger, Title: "Nothing was changed", Text: refused}
 	}
 	state := p.was("state", string(d.State))
 	for _, s := range handover.States() {
