@@ -5,6 +5,7 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/sandbox/aws"
 	"github.com/tandem-cosell/tandem/sandbox/demo"
+	"github.com/tandem-cosell/tandem/sandbox/google"
 	"github.com/tandem-cosell/tandem/sandbox/kit"
 	"github.com/tandem-cosell/tandem/sandbox/microsoft"
 	"github.com/tandem-cosell/tandem/sandbox/salesforce"
@@ -52,6 +54,7 @@ type Services struct {
 	AWS        AWS        `json:"aws"`
 	Microsoft  Microsoft  `json:"microsoft"`
 	Salesforce Salesforce `json:"salesforce"`
+	Google     Google     `json:"google"`
 }
 
 // AWS says how to reach Partner Central.
@@ -87,12 +90,22 @@ type Salesforce struct {
 	PubSubCA string `json:"pubsub_ca,omitempty"`
 }
 
+// Google says how to reach Cloud Channel, Pub/Sub and the token endpoint. KeyFile is
+// the service account's key, Subscription one on the topic of opportunity events.
+type Google struct {
+	URL          string          `json:"url"`
+	Partner      string          `json:"partner"`
+	Subscription string          `json:"subscription"`
+	KeyFile      json.RawMessage `json:"key_file"`
+}
+
 // Fleet is the running sandboxes.
 type Fleet struct {
 	Services   Services
 	AWS        *aws.Server
 	Microsoft  *microsoft.Server
 	Salesforce *salesforce.Server
+	Google     *google.Server
 
 	servers []*http.Server
 	events  *grpc.Server
@@ -125,6 +138,10 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 		return err
 	}
 	faultsSF, err := kit.ParseFaults(opt.Faults)
+	if err != nil {
+		return err
+	}
+	faultsGoogle, err := kit.ParseFaults(opt.Faults)
 	if err != nil {
 		return err
 	}
@@ -167,6 +184,12 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 	}); err != nil {
 		return fmt.Errorf("microsoft sandbox: %w", err)
 	}
+	if f.Google, err = google.New(google.Options{
+		StatePath: path(opt.Dir, "google.journal"), Clock: clock, Logger: opt.Logger, Faults: faultsGoogle, Subscription: googleSubscription,
+		Quotas: google.Quotas{Off: opt.Quotas.Off}, AutoReview: opt.AutoReview, ReviewDelay: opt.ReviewDelay,
+	}); err != nil {
+		return err
+	}
 	if !seeded {
 		if opt.Seed == SeedDemo {
 			if opt.Demo.Today.IsZero() {
@@ -183,6 +206,9 @@ func (f *Fleet) start(ctx context.Context, opt Options) error {
 	return f.serve(ctx, opt)
 }
 
+// googleSubscription hears of Google's opportunities from the start.
+const googleSubscription = "tandem"
+
 // seedFile marks a folder whose seed is whole.
 const seedFile = "seeded"
 
@@ -198,7 +224,7 @@ func prepare(dir string) (seeded bool, err error) {
 	if _, err := os.Stat(filepath.Join(dir, seedFile)); err == nil {
 		return true, nil
 	}
-	for _, name := range []string{"salesforce.journal", "salesforce.journal.jobs", "aws.journal", "microsoft.journal"} {
+	for _, name := range []string{"salesforce.journal", "salesforce.journal.jobs", "aws.journal", "microsoft.journal", "google.journal"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return false, err
 		}
@@ -243,6 +269,14 @@ func (f *Fleet) serve(ctx context.Context, opt Options) error {
 		sold = append(sold, s.ID+"="+s.Name)
 	}
 	ms := f.Microsoft.Credentials()
+	googleURL, err := f.listen(ctx, base, 4, f.Google.Handler())
+	if err != nil {
+		return err
+	}
+	keyFile, err := f.Google.Credentials(googleURL)
+	if err != nil {
+		return fmt.Errorf("google sandbox: %w", err)
+	}
 	key, secret := f.AWS.Credentials()
 	id, clientSecret := f.Salesforce.Credentials()
 	f.Services = Services{
@@ -252,6 +286,9 @@ func (f *Fleet) serve(ctx context.Context, opt Options) error {
 			RefreshToken: ms.RefreshToken, Solutions: strings.Join(sold, ";"),
 		},
 		Salesforce: Salesforce{URL: sfURL, ClientID: id, ClientSecret: clientSecret, PubSub: pubsub, PubSubCA: authority},
+		Google: Google{
+			URL: googleURL, Partner: f.Google.Partner(), Subscription: "projects/" + f.Google.Project() + "/subscriptions/" + googleSubscription, KeyFile: keyFile,
+		},
 	}
 	return nil
 }
@@ -301,7 +338,7 @@ func (f *Fleet) listen(ctx context.Context, base, n int, h http.Handler) (string
 	if err != nil {
 		return "", err
 	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, Protocols: google.Protocols()}
 	f.servers = append(f.servers, srv)
 	go func() {
 		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -331,6 +368,9 @@ func (f *Fleet) Close() error {
 	}
 	if f.Salesforce != nil {
 		err = errors.Join(err, f.Salesforce.Close())
+	}
+	if f.Google != nil {
+		err = errors.Join(err, f.Google.Close())
 	}
 	return err
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/bulk"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/coverage"
+	"github.com/tandem-cosell/tandem/internal/domain/handover"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/mapping"
@@ -71,6 +72,7 @@ type App struct {
 	Views         *view.Service
 	Workspace     *workspace.Service
 	Coverage      *coverage.Service
+	HandOvers     *handover.Service
 	Attention     *attention.Service
 	Bulk          *bulk.Service
 	Sync          *sync.Service
@@ -202,6 +204,9 @@ func (a *App) every() sync.Every {
 	if e.Invitations == 0 {
 		e.Invitations = 3 * time.Minute
 	}
+	if e.Hear == 0 {
+		e.Hear = 15 * time.Second
+	}
 	if e.Full == 0 {
 		e.Full = 24 * time.Hour
 	}
@@ -213,6 +218,7 @@ func (a *App) services() {
 	a.Team, a.Sessions = team.NewService(d, c), team.NewSessions(d, c)
 	a.Accounts, a.Opportunities, a.Activities = account.NewService(d), opportunity.NewService(d, c), activity.NewService(d, c)
 	a.Automation = automation.NewService(d, c)
+	a.HandOvers = handover.NewService(d, c)
 	a.Intros = intro.NewService(d, c, a.Activities)
 	a.Activities.Changed = a.Intros.OnActivity
 	a.Connections, a.Views, a.Workspace = connection.NewService(d, c), view.NewService(d, c), workspace.NewService(d, c)
@@ -279,11 +285,19 @@ func (a *App) connect() error {
 		}
 		portals, a.Sync.Portals = append(portals, p), append(a.Sync.Portals, p)
 	}
+	g, err := a.google()
+	if err != nil {
+		return err
+	}
+	if g != nil {
+		portals, a.Sync.Portals = append(portals, g), append(a.Sync.Portals, g)
+	}
 	pace := cfg.Pace
 	if pace == (registration.Pace{}) {
 		pace = registration.DefaultPace
 	}
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
+	a.HandOvers.Registrations = a.Registrations
 	a.Tagging = tagging.NewService(a.DB, a.Clock, a.Opportunities)
 	a.Tagging.On = func(ctx context.Context, q db.Queryer) (bool, error) {
 		off, err := automation.OffNow(ctx, q, automation.CheckTagging)

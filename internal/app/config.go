@@ -34,6 +34,7 @@ type Config struct {
 	Salesforce SalesforceConfig `embed:"" prefix:"salesforce-" envprefix:"TANDEM_SALESFORCE_"`
 	AWS        AWSConfig        `embed:"" prefix:"aws-" envprefix:"TANDEM_AWS_"`
 	Microsoft  MicrosoftConfig  `embed:"" prefix:"microsoft-" envprefix:"TANDEM_MICROSOFT_"`
+	Google     GoogleConfig     `embed:"" prefix:"google-" envprefix:"TANDEM_GOOGLE_"`
 
 	// Set by the program itself, not by people.
 	Version     string            `kong:"-"`
@@ -94,6 +95,27 @@ type MicrosoftConfig struct {
 	WebhookForward   string   `name:"webhook-forward" help:"Address that each event is passed on to as it came, such as the one of the official connector: Microsoft tells one address only." env:"WEBHOOK_FORWARD"`
 }
 
+// GoogleConfig says how deals get into Google Cloud's partner portal.
+type GoogleConfig struct {
+	Carrier         string   `help:"How deals get to Google: hand-over (a person enters a filled form), or api (experimental, for partners that Google listed). Empty: not connected." enum:",hand-over,api" default:"" env:"CARRIER"`
+	Partner         string   `help:"Account id of the partner at Google, 18 characters that begin with 0014; for api." env:"PARTNER"`
+	KeyFile         string   `name:"key-file" help:"Key file of the service account with the role Integrator; for api." type:"path" env:"KEY_FILE"`
+	Endpoint        string   `help:"Address of the Cloud Channel API." default:"https://cloudchannel.googleapis.com" env:"ENDPOINT"`
+	PubSubEndpoint  string   `name:"pubsub-endpoint" help:"Address of Pub/Sub." default:"https://pubsub.googleapis.com" env:"PUBSUB_ENDPOINT"`
+	Subscription    string   `help:"Subscription on Google's topic of opportunity events, projects/PROJECT/subscriptions/NAME. Empty: changes are found by asking." env:"SUBSCRIPTION"`
+	ProductFamily   []string `name:"product-family" help:"Product families of our deals, in Google's words." env:"PRODUCT_FAMILY"`
+	SupportLevel    string   `name:"support-level" help:"What we want of Google, in Google's words." env:"SUPPORT_LEVEL"`
+	DeliveryModel   string   `name:"delivery-model" help:"How our product is delivered, in Google's words." env:"DELIVERY_MODEL"`
+	ContractVehicle string   `name:"contract-vehicle" help:"How the customer buys, in Google's words." default:"CLOUD_MARKETPLACE" env:"CONTRACT_VEHICLE"`
+	ContactCustomer bool     `name:"contact-customer" help:"Let Google contact the customer." env:"CONTACT_CUSTOMER"`
+}
+
+// The carriers of Google's deals.
+const (
+	GoogleHandOver = "hand-over"
+	GoogleAPI      = "api"
+)
+
 // Validate reports every setting that cannot work, by the name of its flag.
 func (c *Config) Validate() error {
 	var bad problem.List
@@ -126,6 +148,14 @@ func (c *Config) Validate() error {
 		bad.Add("aws-secret-access-key", "required", "An access key id needs its secret access key")
 	}
 	c.Microsoft.validate(&bad)
+	if g := c.Google; g.Carrier == GoogleAPI {
+		if g.Partner == "" {
+			bad.Add("google-partner", "required", "The API needs the partner's account id at Google")
+		}
+		if g.KeyFile == "" {
+			bad.Add("google-key-file", "required", "The API needs the key file of a service account")
+		}
+	}
 	if k := c.AWS.WebhookKey; k != "" && len(k) < minWebhookKey {
 		bad.Add("aws-webhook-key", "too_short", fmt.Sprintf("Use a key of at least %d characters: whoever knows it can make Tandem look at Partner Central", minWebhookKey))
 	}

@@ -10,6 +10,7 @@ var domainOrder = []string{
 	"account",
 	"opportunity",
 	"registration",
+	"handover",
 	"activity",
 	"intro",
 	"approval",

@@ -214,7 +214,7 @@ func stateOf(status, stage string) registration.State {
 
 // Solutions lists our active solutions, whatever number of pages they fill.
 func (p *Portal) Solutions(ctx context.Context) ([]registration.Solution, error) {
-	var out []registration.Solution
+	out := []registration.Solution{}
 	in := &ListSolutionsInput{MaxResults: 100, Status: []string{"Active"}}
 	for {
 		page, err := p.client.ListSolutions(ctx, in)

@@ -110,9 +110,13 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 	}
 	found := p.Check(d)
 	var payload json.RawMessage
+	var sent Values
 	if found.Errors() == 0 {
 		if payload, err = p.Payload(d); err != nil {
 			return &portalError{err}
+		}
+		if sent, err = p.Theirs(payload); err != nil {
+			return err
 		}
 	}
 	return s.save(ctx, r, func(tx *db.Tx) error {
@@ -131,7 +135,7 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 		r.SolutionIDs, r.Payload, r.Reason, r.DueAt = strings.Join(d.Solutions, " "), string(payload), "", tx.Now()
 		r.ComparedVersion = d.Opportunity.Version
 		if r.CreateToken == "" { // else an earlier payload may have been taken: that is the base
-			r.Agreed.V = agreedOn(p.Ours(d))
+			r.Agreed.V = agreedOn(sent) // not all of ours: some a portal takes only later
 		}
 		if r.CreateToken == "" {
 			r.CreateToken = newToken()
@@ -450,6 +454,9 @@ func (s *Service) refused(ctx context.Context, r Registration, cause error) erro
 			fresh.DueAt = tx.Now().Add(max(remote.RetryAfter, time.Millisecond))
 			return nil
 		})
+	}
+	if remote := problem.RemoteOf(cause); remote != nil && remote.Code == CodeHandedOver {
+		return s.handedOver(ctx, &fresh, remote.RetryAfter)
 	}
 	return s.storeUnlessMoved(ctx, &fresh, func(tx *db.Tx) error {
 		r := &fresh

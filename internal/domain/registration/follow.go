@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -58,6 +60,45 @@ func (s *Service) Refresh(ctx context.Context, registrationID string) (Registrat
 		return s.wakeUrgently(ctx, tx, r.ID)
 	})
 	return r, err
+}
+
+// handedOver keeps that a person was asked to make the call by hand, and tells of it
+// once. The registration stands where it stood until they say what came of it.
+func (s *Service) handedOver(ctx context.Context, r *Registration, again time.Duration) error {
+	told := r.Reason
+	return s.storeUnlessMoved(ctx, r, func(tx *db.Tx) error {
+		r.Attempts, r.Error, r.ErrorCode = 0, "", ""
+		r.DueAt = tx.Now().Add(max(again, time.Minute))
+		r.Reason = fmt.Sprintf("Waits for a person to enter it in %s", r.Cloud.Portal())
+		if told == r.Reason {
+			r.calls = nil
+			return nil
+		}
+		if err := s.happened(ctx, tx, *r, authz.KindIntegration, "handed_over", "Handed over to a person: to be entered in "+r.Cloud.Portal(), ""); err != nil {
+			return err
+		}
+		return s.tellCRM(ctx, tx, r)
+	})
+}
+
+// LookNow has the engine look at an opportunity's registration in a cloud's portal
+// now: a person told what they did there.
+func (s *Service) LookNow(ctx context.Context, tx *db.Tx, opportunityID string, c cloud.Cloud) error {
+	have, err := ByOpportunities(ctx, tx, []string{opportunityID})
+	if err != nil {
+		return err
+	}
+	for _, r := range have[opportunityID] {
+		if r.Cloud != c || r.DueAt.IsZero() {
+			continue
+		}
+		r.PollAt, r.DueAt = tx.Now(), tx.Now()
+		if err := update(ctx, tx, &r); err != nil {
+			return err
+		}
+		return s.wakeUrgently(ctx, tx, r.ID)
+	}
+	return nil
 }
 
 // Trial is what Put would do. Findings are what the portal would refuse; Locks are

@@ -163,6 +163,10 @@ type Solution struct {
 // again. It is no failure.
 const CodeOwnPace = "own_pace"
 
+// CodeHandedOver is the code of a remote problem that says that a person was asked to
+// do the call by hand: it is no failure, and is asked about again after RetryAfter.
+const CodeHandedOver = "handed_over"
+
 // Portal is a partner's portal. Errors are problem errors: kind remote with a
 // retry class; RetryUnsure when a write may have been done. Every call with a
 // token gives the same answer when it is repeated with the same token and
@@ -214,7 +218,7 @@ type Portal interface {
 	Changes(ctx context.Context, since time.Time) iter.Seq2[RemoteChange, error]
 	// Compare lays our values beside the portal's. record may be empty.
 	Compare(d Deal, record json.RawMessage, status, stage string) []FieldPair
-	// Solutions lists what may be linked.
+	// Solutions lists what may be linked; nil when the portal's deals name none.
 	Solutions(ctx context.Context) ([]Solution, error)
 }
 

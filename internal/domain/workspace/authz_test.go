@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/handover"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/mapping"
@@ -51,7 +52,8 @@ var unguarded = map[string]bool{
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"automation.Begin": true, "automation.Count": true, "automation.MakeDigest": true,
-	"mapping.InForce":   true,
+	"mapping.InForce": true,
+	"handover.Ask":    true, "handover.ByOurID": true, "handover.ByRemoteID": true, "handover.ToldSince": true, "handover.CountWaiting": true, "registration.LookNow": true,
 	"connection.Report": true, "connection.Usage": true,
 }
 
@@ -65,6 +67,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
 	tags, auto, maps := tagging.NewService(d, c, opps), automation.NewService(d, c), mapping.NewService(d, c)
 	views, work, intros := view.NewService(d, c), NewService(d, c), intro.NewService(d, c, acts)
+	hands := handover.NewService(d, c)
 	yes := true
 	cases := map[string]guarded{
 		"team.CreateUser": {authz.ActionManagePeople, func(ctx context.Context) error {
@@ -144,6 +147,10 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 			_, err := acts.Settle(ctx, activity.Wish{ID: "x"}, activity.ChoiceOurs)
 			return err
 		}},
+		"handover.Get":        {authz.ActionRead, func(ctx context.Context) error { _, err := hands.Get(ctx, "x"); return err }},
+		"handover.List":       {authz.ActionRead, func(ctx context.Context) error { _, err := hands.List(ctx, ""); return err }},
+		"handover.Form":       {authz.ActionRead, func(ctx context.Context) error { _, err := hands.Form(ctx, "x"); return err }},
+		"handover.Tell":       {authz.ActionRegister, func(ctx context.Context) error { _, err := hands.Tell(ctx, "x", handover.Told{}); return err }},
 		"intro.Suggest":       {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Suggest(ctx, "x", cloud.AWS); return err }},
 		"intro.Slots":         {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Slots(ctx, intro.SlotQuery{}); return err }},
 		"intro.Get":           {authz.ActionRead, func(ctx context.Context) error { _, err := intros.Get(ctx, "x"); return err }},
@@ -266,7 +273,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "automation": auto, "mapping": maps, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "handover": hands, "approval": apprs, "tagging": tags, "automation": auto, "mapping": maps, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
+	"github.com/tandem-cosell/tandem/internal/domain/handover"
 	"github.com/tandem-cosell/tandem/internal/domain/intro"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -40,6 +41,7 @@ const (
 	ItemIntro      ItemKind = "intro_outcome"   // an intro meeting is over: say whether it was held
 	ItemFlowOff    ItemKind = "flow_off"        // somebody switched a flow off, or all of them: know it
 	ItemDigest     ItemKind = "digest"          // the week's digest of automation: read it
+	ItemHandOver   ItemKind = "hand_over"       // a deal is to be entered in a portal by hand: fill the form in there
 	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
@@ -61,8 +63,9 @@ type Item struct {
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
 	IntroID        string             `json:"intro_id"`
-	Flow           automation.FlowID  `json:"flow"`        // that is off, "" for all of them
-	Week           string             `json:"week"`        // of a digest
+	Flow           automation.FlowID  `json:"flow"` // that is off, "" for all of them
+	Week           string             `json:"week"` // of a digest
+	HandOverID     string             `json:"hand_over_id"`
 	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
 	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
 	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
@@ -126,6 +129,9 @@ func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 		t.Items = append(t.Items, item)
 	}
 	if err := s.addIntros(ctx, &t, q.OwnerCRMID, now); err != nil {
+		return Today{}, err
+	}
+	if err := s.addHandOvers(ctx, &t, q.OwnerCRMID, now); err != nil {
 		return Today{}, err
 	}
 	if q.OwnerCRMID == "" { // nobody owns an invitation
@@ -207,6 +213,28 @@ func (s *Service) addAutomation(ctx context.Context, t *Today) error {
 	}
 	add(Item{Kind: ItemDigest, Title: "Automation in the week to " + string(d.Last()), Reason: d.Summary(), Since: d.MadeAt, Week: d.Week, Urgency: 120})
 	return nil
+}
+
+// addHandOvers adds what is to be entered in a portal by hand; what waits for longer
+// than its patience is pressing.
+func (s *Service) addHandOvers(ctx context.Context, t *Today, ownerCRMID string, now time.Time) error {
+	list, err := handover.Waiting(ctx, s.db, ownerCRMID, TodayLimit)
+	for i := range list {
+		d := &list[i]
+		item := Item{
+			Kind: ItemHandOver, Title: "Change it in " + d.Cloud.Portal(), OpportunityID: d.OpportunityID, Name: d.Name, AccountName: d.AccountName, OwnerName: d.DealOwner,
+			Cloud: d.Cloud, Since: d.AskedAt, HandOverID: d.ID, Urgency: 400,
+		}
+		if d.New() {
+			item.Title, item.Urgency = "Enter it in "+d.Cloud.Portal(), 450
+		}
+		if now.Sub(d.AskedAt) > handover.Patience {
+			item.Reason, item.Urgency = "It waits for long", item.Urgency+300
+		}
+		t.Counts[ItemHandOver]++
+		t.Items = append(t.Items, item)
+	}
+	return err
 }
 
 // shown leaves of all items, the most urgent first, those that Today shows.

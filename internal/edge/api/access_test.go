@@ -58,6 +58,7 @@ var bodies = map[string]string{
 	"hold-intro-meeting":            `{}`,
 	"miss-intro-meeting":            `{}`,
 	"cancel-intro-meeting":          `{}`,
+	"tell-hand-over":                `{}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

@@ -70,6 +70,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerInvitations()
 	s.registerActivities()
 	s.registerIntros()
+	s.registerHandOvers()
 	s.registerWork()
 	s.registerOversight()
 	s.registerTagging()

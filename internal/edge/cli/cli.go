@@ -39,7 +39,7 @@ type root struct {
 
 	Serve      serveCmd      `cmd:"" help:"Serve pages and API, and run jobs."`
 	Demo       demoCmd       `cmd:"" help:"Run the main job on the demo organisation, against local sandboxes."`
-	Sandbox    sandboxCmd    `cmd:"" help:"Serve the sandboxes of Salesforce and AWS Partner Central."`
+	Sandbox    sandboxCmd    `cmd:"" help:"Serve the sandboxes of Salesforce, AWS Partner Central and Google Cloud."`
 	Sync       syncCmd       `cmd:"" help:"Read Salesforce, register what is due, and write back, once."`
 	Doctor     doctorCmd     `cmd:"" help:"Check the configuration, the database and the outside systems."`
 	User       userCmd       `cmd:"" help:"Make and change the users of Tandem."`

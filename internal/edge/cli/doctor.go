@@ -217,7 +217,7 @@ func portalChecks(ctx context.Context, p sync.Portal) []Check {
 	switch {
 	case err != nil:
 		out = append(out, failed(ctx, name+" solutions", err, ""))
-	case len(list) == 0:
+	case list != nil && len(list) == 0:
 		out = append(out, Check{Name: name + " solutions", Status: "error", Detail: "no active solution is listed", Mend: "Make a solution in " + p.Cloud().Portal() + ": a deal needs one"})
 	}
 	return out

@@ -62,7 +62,8 @@ func (c *sandboxCmd) Run(r *run) error {
 		s := &fleet.Services
 		r.say("Salesforce           %s\n  client id          %s\n  client secret      %s\n  Pub/Sub API        %s\n", s.Salesforce.URL, s.Salesforce.ClientID, s.Salesforce.ClientSecret, s.Salesforce.PubSub)
 		r.say("AWS Partner Central  %s\n  access key id      %s\n  secret access key  %s\n", s.AWS.URL, s.AWS.AccessKeyID, s.AWS.SecretAccessKey)
-		r.say("Microsoft            %s\n  client id          %s\n  client secret      %s\n  refresh token      %s\nCtrl-C ends them.\n", s.Microsoft.URL, s.Microsoft.ClientID, s.Microsoft.ClientSecret, s.Microsoft.RefreshToken)
+		r.say("Microsoft            %s\n  client id          %s\n  client secret      %s\n  refresh token      %s\n", s.Microsoft.URL, s.Microsoft.ClientID, s.Microsoft.ClientSecret, s.Microsoft.RefreshToken)
+		r.say("Google Cloud         %s\n  partner            %s\n  subscription       %s\n  key file           %s\nCtrl-C ends them.\n", s.Google.URL, s.Google.Partner, s.Google.Subscription, s.Google.URL+"/_control/credentials")
 	}
 	if err == nil {
 		err = wait(r.ctx, fleet)

@@ -169,9 +169,38 @@ var guides = map[string]guide{
 		},
 	},
 	"gcp": {
-		absent: "This version has no connector for Google's partner portal yet. Deals that are joint with Google Cloud are found and shown, but not registered there.",
-		means:  "This version has no connector for Google's partner portal yet. Deals that are joint with Google Cloud are found and shown, but not registered there.",
+		absent: "No carrier is chosen for Google's partner portal, so joint deals are found but not registered there. Open it to see what to set.",
+		means:  "No carrier is chosen for Google's partner portal, so joint deals are found but not registered there.",
 		taken:  "solution",
+		steps: []string{
+			"Choose the carrier. With hand-over, a person enters each deal in the Partner Network Hub from a filled form and tells its number: it works for every partner.",
+			"The carrier api is experimental: Google opens the opportunities of its Cloud Channel API (v1alpha1) to listed partners only. Which fields it requires, which it fixes once accepted, its states and stages are not verified.",
+			"For api: ask your partner manager to be listed, make a service account, give it the role Integrator in the Partner Network Hub, and download a key file for it.",
+			"Set the carrier, and for api the account id and the key file, then start Tandem again.",
+		},
+		settings: []guideSetting{
+			{"google-carrier", "hand-over, or api (experimental)", false},
+			{"google-partner", "Account id of the partner at Google, 18 characters that begin with 0014; for api", false},
+			{"google-key-file", "Key file of the service account; for api", false},
+			{"google-subscription", "Subscription on Google's topic of opportunity events; without one changes are found by asking", false},
+			{"google-product-family", "Product families of your deals, in Google's words", false},
+			{"google-support-level", "What you want of Google, in Google's words", false},
+			{"google-delivery-model", "How your product is delivered, in Google's words", false},
+			{"google-contract-vehicle", "How the customer buys, in Google's words", false},
+			{"google-contact-customer", "Whether Google may contact the customer", false},
+		},
+		deeds: []guideDeed{
+			{"The record of each registration, what Google says of it, and its people on the deal", []string{"opportunities.get"}, false},
+			{"Whether a deal was registered when an answer got lost, and what changed", []string{"opportunities.query"}, false},
+			{"Events, which only say what to read", []string{"subscriptions.pull", "subscriptions.acknowledge"}, false},
+			{"Each joint deal that passes all checks, once", []string{"opportunities.create"}, true},
+			{"Handing a deal to Google for review, and each change of it", []string{"opportunities.patch"}, true},
+		},
+		mend: []string{
+			"Is the partner listed for the API? Google answers PERMISSION_DENIED if not: use the carrier hand-over.",
+			"Has the service account the role Integrator in the Partner Network Hub, and is its key not disabled?",
+			"“tandem doctor” on the server makes the same calls and names what is refused.",
+		},
 	},
 }
 

@@ -236,6 +236,8 @@ func jobWords(kind string) string {
 		return "Look for what is due"
 	case (sync.RefreshArgs{}).Kind():
 		return "Check the portals"
+	case (sync.HearArgs{}).Kind():
+		return "Fetch a portal's events"
 	case (sync.UrgentArgs{}).Kind():
 		return "Move a registration on for a person"
 	case (sync.ChangesArgs{}).Kind():

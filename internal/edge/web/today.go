@@ -43,6 +43,7 @@ var itemKinds = []itemKind{
 	{workspace.ItemAction, "Partner asks", "that the partner asks about", "/opportunities?state=action_required", true},
 	{workspace.ItemInvitation, "Invitations", "invitations to answer", invitationsPath + "?show=answer", false},
 	{workspace.ItemToLink, "To link", "accepted ones", invitationsPath + "?show=accepted", false},
+	{workspace.ItemHandOver, "To enter", "to enter in a portal by hand", handOversPath, false},
 	{workspace.ItemIntro, "Intro meetings", "intro meetings to tell of", "", false},
 	{workspace.ItemFailed, "Refused", "that were refused", attentionPath + "?kind=registration", true},
 	{workspace.ItemConflict, "Conflicts", "with conflicts", conflictsPath, false},
@@ -288,6 +289,9 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	}
 	at := out.Href + "#" + string(i.Cloud)
 	switch i.Kind {
+	case workspace.ItemHandOver:
+		out.Href = handOverPath(i.HandOverID, "")
+		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Open the form", Href: out.Href}
 	case workspace.ItemIntro:
 		out.Href = introPath(i.IntroID, "")
 		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Say what came of it", Href: out.Href + "#outcome"}

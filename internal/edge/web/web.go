@@ -73,6 +73,7 @@ func New(a *app.App) *Web {
 	w.routesInvitations()
 	w.routesActivities()
 	w.routesIntros()
+	w.routesHandOvers()
 	w.routesConnections()
 	w.routesJobs()
 	w.routesSettings()

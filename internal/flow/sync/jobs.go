@@ -102,7 +102,7 @@ func (ReconcileArgs) Kind() string { return "salesforce_reconcile" }
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
-		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(), ReconcileArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(), ReconcileArgs{}.Kind(), HearArgs{}.Kind(),
 	}
 }
 
@@ -131,6 +131,9 @@ type Every struct {
 	// Invitations is how often it is asked what a partner offers us; Full is how
 	// often the answered ones are, too.
 	Invitations time.Duration
+	// Hear is how often a portal's events are fetched, where they don't come by
+	// themselves.
+	Hear time.Duration
 	// PutOff is the longest that a job is put off when an outside system asks for
 	// patience; zero is as long as it asks.
 	PutOff time.Duration
@@ -171,12 +174,17 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ TaggingArgs) error { return s.Tagging.CheckAll(ctx) })
+	jobs.Add(r, time.Minute, func(ctx context.Context, a HearArgs) error { return every.patience(s.Hear(ctx, a.Cloud)) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
 		river.NewPeriodicJob(river.PeriodicInterval(every.Refresh), func() (river.JobArgs, *river.InsertOpts) { return RefreshArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
 	for _, p := range s.Portals {
+		if _, ok := p.(Listener); ok {
+			args := HearArgs{Cloud: p.Cloud()}
+			periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(every.Hear), func() (river.JobArgs, *river.InsertOpts) { return args, anyOnce }, nil))
+		}
 		for full, pause := range map[bool]time.Duration{false: every.Changes, true: every.Full} {
 			args := ChangesArgs{Cloud: p.Cloud(), Full: full}
 			periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(pause), func() (river.JobArgs, *river.InsertOpts) { return args, anyOnce }, nil))
