@@ -45,7 +45,7 @@ var unguarded = map[string]bool{
 	"approval.Overtake":  true, // in the transaction of whoever moved the record
 	"invitation.Advance": true, "invitation.Arrived": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
-	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
+	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.TryPlan": true, "tagging.TryPending": true, "tagging.Differences": true, "activity.Written": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"automation.Begin": true, "automation.Count": true, "automation.MakeDigest": true,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,24 +25,9 @@ func (s *Service) pushRecorded(ctx context.Context) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		found := map[string]activity.Remote{}
-		for _, o := range activityObjects {
-			var keys []string
-			for i := range due {
-				if due[i].CRMObject == o {
-					keys = append(keys, due[i].CRMKey)
-				}
-			}
-			if len(keys) == 0 {
-				continue
-			}
-			some, err := s.CRM.LookActivities(ctx, o, keys)
-			if err != nil {
-				return err
-			}
-			for k, r := range some {
-				found[k] = r
-			}
+		found, err := s.lookAt(ctx, due)
+		if err != nil {
+			return err
 		}
 		writes, err := s.Activities.Plan(ctx, due, found)
 		if err != nil {
@@ -63,6 +49,28 @@ func (s *Service) pushRecorded(ctx context.Context) error {
 		}
 		s.Hub.Publish(notify.News{Topic: "activities"})
 	}
+}
+
+// lookAt gives what Salesforce holds of activities, by their keys.
+func (s *Service) lookAt(ctx context.Context, due []activity.Due) (map[string]activity.Remote, error) {
+	found := map[string]activity.Remote{}
+	for _, o := range activityObjects {
+		var keys []string
+		for i := range due {
+			if due[i].CRMObject == o {
+				keys = append(keys, due[i].CRMKey)
+			}
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		some, err := s.CRM.LookActivities(ctx, o, keys)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, some)
+	}
+	return found, nil
 }
 
 // watchBatch is for how many opportunities the activities are asked for in one go.

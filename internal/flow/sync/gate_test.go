@@ -179,7 +179,7 @@ func TestAWriteOfNoFlowIsRefused(t *testing.T) {
 // writes gives it a flow in Guard.
 var reading = []string{
 	"Accounts", "ActivitiesOf", "Allowance", "ChangedActivities", "Check", "Contacts", "LookActivities", "Members", "NewOpportunityFields", "NewestActivity",
-	"Opportunities", "Opportunity", "People", "Total", "Usage",
+	"Opportunities", "Opportunity", "People", "Preview", "Total", "Usage",
 }
 
 func TestEveryMethodThatWritesAsksItsFlow(t *testing.T) {

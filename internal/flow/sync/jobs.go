@@ -95,7 +95,7 @@ func (TaggingArgs) Kind() string { return "tagging_check" }
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
-		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(), DigestArgs{}.Kind(),
 	}
 }
 
@@ -166,6 +166,7 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
 		river.NewPeriodicJob(river.PeriodicInterval(every.Refresh), func() (river.JobArgs, *river.InsertOpts) { return RefreshArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
+	periodic = append(periodic, s.digestJob(r))
 	for _, p := range s.Portals {
 		for full, pause := range map[bool]time.Duration{false: every.Changes, true: every.Full} {
 			args := ChangesArgs{Cloud: p.Cloud(), Full: full}
