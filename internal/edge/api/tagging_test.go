@@ -42,8 +42,9 @@ func TestAWrongTagIsFoundCorrectedInSalesforceAndGone(t *testing.T) {
 	if made.ID == "" || made.AskedBy == "" {
 		t.Errorf("%+v", made)
 	}
-	shared.do(t, call{method: http.MethodPost, path: "/sync"})
 	within(t, "the deal is found wrong still", func() bool {
+		// The correction is on its way; a read that began before it arrived does not bring it back.
+		shared.do(t, call{method: http.MethodPost, path: "/sync-runs"}).want(t, http.StatusAccepted)
 		for _, x := range into[items[api.TagFinding]](t, shared.get(t, "/tagging/findings?limit=200&rule="+f.Rule).want(t, http.StatusOK)).Items {
 			if x.OpportunityID == f.OpportunityID {
 				return false
