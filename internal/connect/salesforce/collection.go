@@ -38,6 +38,14 @@ func (c *Client) UpsertCollection(ctx context.Context, object, extField string, 
 	if err := checkName("ext_field", extField); err != nil {
 		return nil, err
 	}
+	if list := previewing(ctx); list != nil {
+		results := make([]RowResult, len(records))
+		for i, r := range records {
+			*list = append(*list, intent{object: object, field: extField, key: shown(r[extField]), fields: r})
+			results[i].Err = errPreview
+		}
+		return results, nil
+	}
 	w := collectionWrite{op: "upsert " + object, method: http.MethodPatch, path: "/composite/sobjects/" + object + "/" + extField, object: object, key: extField, idempotent: true}
 	return c.collection(ctx, w, records)
 }

@@ -112,6 +112,10 @@ func (c *Client) UpdateIfUnmodified(ctx context.Context, object, id string, fiel
 	if err != nil {
 		return err
 	}
+	if list := previewing(ctx); list != nil {
+		*list = append(*list, intent{object: object, id: id, fields: fields, since: since})
+		return errPreview
+	}
 	have, err := c.Get(ctx, object, id, "SystemModstamp")
 	if err != nil {
 		return err
@@ -143,6 +147,10 @@ func (c *Client) Delete(ctx context.Context, object, id string) error {
 	if err := checkRow(object, id); err != nil {
 		return err
 	}
+	if list := previewing(ctx); list != nil {
+		*list = append(*list, intent{object: object, id: id, remove: true})
+		return errPreview
+	}
 	op := "delete " + object
 	ans, err := c.do(ctx, call{op: op, method: http.MethodDelete, path: "/sobjects/" + object + "/" + id, idempotent: true})
 	if r := problem.RemoteOf(err); r != nil && r.Code == "ENTITY_IS_DELETED" {
@@ -171,6 +179,10 @@ func (c *Client) Upsert(ctx context.Context, object, extField, extValue string, 
 	body, err := encode(op, fields, extField, "Id", "attributes")
 	if err != nil {
 		return UpsertResult{}, err
+	}
+	if list := previewing(ctx); list != nil {
+		*list = append(*list, intent{object: object, field: extField, key: extValue, fields: fields})
+		return UpsertResult{}, errPreview
 	}
 	ans, err := c.do(ctx, call{
 		op: op, method: http.MethodPatch, path: "/sobjects/" + object + "/" + extField + "/" + escapeSegment(extValue),

@@ -61,6 +61,9 @@ func (cl call) accepts(status int) bool {
 // do sends a call with a session, renews the session once if it ended, and
 // repeats on passing faults what may be repeated.
 func (c *Client) do(ctx context.Context, cl call) (*answer, error) {
+	if err := onlyRead(ctx, cl); err != nil {
+		return nil, err
+	}
 	if !strings.HasPrefix(cl.path, "/services/") {
 		v, err := c.apiVersion(ctx)
 		if err != nil {

@@ -2,6 +2,7 @@ package activity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -122,34 +123,59 @@ func (s *Service) Due(ctx context.Context, limit int) ([]Due, error) { return du
 func (s *Service) Plan(ctx context.Context, list []Due, found map[string]Remote) ([]Write, error) {
 	var out []Write
 	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
-		out = out[:0]
-		mode, _, err := setting.Load(ctx, tx, CancelSetting, cancelRow{CancelMark})
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			now, err := ByID(ctx, tx, d.ID)
-			if err != nil {
-				return err
-			}
-			if now.Version != d.Version {
-				continue // changed since: the next round takes it as it is now
-			}
-			var there *Remote
-			if r, ok := found[d.CRMKey]; ok {
-				there = &r
-			}
-			w, err := s.plan(ctx, tx, &d, there, mode.Mode)
-			if err != nil {
-				return err
-			}
-			if w != nil {
-				out = append(out, *w)
-			}
-		}
-		return nil
+		var err error
+		out, err = s.planAll(ctx, tx, list, found)
+		return err
 	})
 	return out, err
+}
+
+// errTried takes back what was only tried.
+var errTried = errors.New("only tried")
+
+// TryPlan gives what Plan would, and changes nothing.
+func (s *Service) TryPlan(ctx context.Context, list []Due, found map[string]Remote) ([]Write, error) {
+	var out []Write
+	err := s.db.InTx(ctx, s.clock, func(tx *db.Tx) error {
+		var err error
+		if out, err = s.planAll(ctx, tx, list, found); err != nil {
+			return err
+		}
+		return errTried
+	})
+	if errors.Is(err, errTried) {
+		err = nil
+	}
+	return out, err
+}
+
+func (s *Service) planAll(ctx context.Context, tx *db.Tx, list []Due, found map[string]Remote) ([]Write, error) {
+	var out []Write
+	mode, _, err := setting.Load(ctx, tx, CancelSetting, cancelRow{CancelMark})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range list {
+		now, err := ByID(ctx, tx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		if now.Version != d.Version {
+			continue // changed since: the next round takes it as it is now
+		}
+		var there *Remote
+		if r, ok := found[d.CRMKey]; ok {
+			there = &r
+		}
+		w, err := s.plan(ctx, tx, &d, there, mode.Mode)
+		if err != nil {
+			return nil, err
+		}
+		if w != nil {
+			out = append(out, *w)
+		}
+	}
+	return out, nil
 }
 
 func (s *Service) plan(ctx context.Context, tx *db.Tx, d *Due, there *Remote, mode CancelMode) (*Write, error) {

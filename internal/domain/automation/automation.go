@@ -239,3 +239,13 @@ type RecordChange struct {
 	Fields []FieldChange `json:"fields"`
 	Note   string        `json:"note"`
 }
+
+// CodeDryRun is the code of the problem that a write meets of which only is asked
+// what it would change.
+const CodeDryRun = "dry_run"
+
+// IsDryRun reports whether err says that nothing was sent because it is a dry run.
+func IsDryRun(err error) bool {
+	r := problem.RemoteOf(err)
+	return r != nil && r.Code == CodeDryRun
+}

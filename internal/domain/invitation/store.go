@@ -125,3 +125,21 @@ func WakeCreating(ctx context.Context, tx *db.Tx) error {
 	_, err := tx.Exec(ctx, `UPDATE invitation SET due_at = ?, version = version + 1 WHERE state = ?`, tx.Now(), StateCreating)
 	return err
 }
+
+// Wanted is an opportunity that a person wants made in Salesforce.
+type Wanted struct {
+	InvitationID string
+	Name         string
+	Key          string
+	Values       map[string]string
+}
+
+// WantedNow gives those that are to be made, the longest due first.
+func WantedNow(ctx context.Context, q db.Queryer, limit int) ([]Wanted, error) {
+	rows, err := db.Select[Invitation](ctx, q, `SELECT * FROM invitation WHERE state = ? AND opportunity_crm_id = '' ORDER BY due_at, id LIMIT ?`, StateCreating, limit)
+	out := make([]Wanted, len(rows))
+	for i := range rows {
+		out[i] = Wanted{InvitationID: rows[i].ID, Name: rows[i].Name(), Key: rows[i].originKey(), Values: rows[i].Draft.V.Values}
+	}
+	return out, err
+}

@@ -200,3 +200,8 @@ func mergeAnew(ctx context.Context, tx *db.Tx) ([]string, error) {
 func resendEdit(ctx context.Context, tx *db.Tx, registrationID, path string) (int64, error) {
 	return tx.Exec(ctx, `UPDATE registration_edit SET crm_state = 'pending', crm_error = '' WHERE registration_id = ? AND path = ? AND crm_state = 'refused'`, registrationID, path)
 }
+
+// CountConflicts counts the fields that changed on both sides.
+func CountConflicts(ctx context.Context, q db.Queryer) (int64, error) {
+	return countOpen(ctx, q, FieldConflict)
+}

@@ -180,6 +180,15 @@ func (s *Service) Withdraw(ctx context.Context, correctionID string) error {
 // the correction of each. One whose deal is no longer as the person saw it is
 // overtaken; nothing is written then.
 func (s *Service) Pending(ctx context.Context, limit int) ([]registration.CRMChange, []Correction, error) {
+	return s.pending(ctx, limit, func(c *Correction, state CorrectionState, message string) error { return s.end(ctx, c, state, message) })
+}
+
+// TryPending gives what Pending would, and ends no correction.
+func (s *Service) TryPending(ctx context.Context, limit int) ([]registration.CRMChange, []Correction, error) {
+	return s.pending(ctx, limit, func(*Correction, CorrectionState, string) error { return nil })
+}
+
+func (s *Service) pending(ctx context.Context, limit int, end func(*Correction, CorrectionState, string) error) ([]registration.CRMChange, []Correction, error) {
 	list, err := pendingCorrections(ctx, s.db, limit)
 	if err != nil {
 		return nil, nil, err
@@ -195,9 +204,9 @@ func (s *Service) Pending(ctx context.Context, limit int) ([]registration.CRMCha
 		t := TagsOf(&o, nil, noClouds)
 		switch {
 		case !stands(c.Steps.V, t, func(x Step) string { return x.Was }) && !stands(c.Steps.V, t, func(x Step) string { return x.Value }):
-			err = s.end(ctx, c, CorrectionOvertaken, "The tags were changed in Salesforce before this was written: look at the deal as it is now")
+			err = end(c, CorrectionOvertaken, "The tags were changed in Salesforce before this was written: look at the deal as it is now")
 		case stands(c.Steps.V, t, func(x Step) string { return x.Value }): // somebody did the same, or an answer was lost
-			err = s.end(ctx, c, CorrectionWritten, "")
+			err = end(c, CorrectionWritten, "")
 		default:
 			change := registration.CRMChange{OpportunityCRMID: o.CRMID, Fields: map[string]string{}, ReadAt: o.CRMModstamp, MadeAt: c.AskedAt}
 			for _, x := range c.Steps.V {

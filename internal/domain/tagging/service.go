@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,6 +216,63 @@ func (s *Service) check(ctx context.Context, tx *db.Tx, list []opportunity.Oppor
 	}
 	return added + len(stands), nil
 }
+
+// Difference is a finding that a look at a deal would add, or take away.
+type Difference struct {
+	Opportunity opportunity.Opportunity
+	Rule        string
+	Gone        bool
+}
+
+// Differences gives what CheckAll would change of the findings, at most limit of
+// them, and changes nothing.
+func (s *Service) Differences(ctx context.Context, limit int) ([]Difference, error) {
+	var out []Difference
+	err := s.sweep(ctx, func(list []opportunity.Opportunity) error {
+		l, err := s.lint(ctx, s.db, list)
+		if err != nil {
+			return err
+		}
+		ids := make([]string, len(list))
+		for i := range list {
+			ids[i] = list[i].ID
+		}
+		rows, err := findingsOf(ctx, s.db, ids)
+		if err != nil {
+			return err
+		}
+		stands := map[string]bool{}
+		for _, f := range rows {
+			stands[key(f.OpportunityID, f.Rule)] = true
+		}
+		for i := range list {
+			o := &list[i]
+			for _, r := range l.wrong(o) {
+				if k := key(o.ID, r.ID); stands[k] {
+					delete(stands, k)
+				} else {
+					out = append(out, Difference{Opportunity: *o, Rule: r.ID})
+				}
+			}
+			for _, f := range rows {
+				if f.OpportunityID == o.ID && stands[key(o.ID, f.Rule)] {
+					out = append(out, Difference{Opportunity: *o, Rule: f.Rule, Gone: true})
+				}
+			}
+		}
+		if len(out) >= limit {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return out[:min(len(out), limit)], err
+}
+
+// errEnough ends a sweep early.
+var errEnough = errors.New("enough")
 
 // CheckAll looks at every opportunity.
 func (s *Service) CheckAll(ctx context.Context) error {

@@ -148,3 +148,8 @@ func jointOf(ctx context.Context, q db.Queryer, ids []string) (map[string][]clou
 	}
 	return out, err
 }
+
+// CountFindings counts what the rules find wrong.
+func CountFindings(ctx context.Context, q db.Queryer) (int64, error) {
+	return db.Get[int64](ctx, q, `SELECT count(*) FROM tagging_finding f JOIN opportunity o ON o.id = f.opportunity_id WHERE NOT o.deleted`)
+}

@@ -49,6 +49,7 @@ var unguarded = map[string]bool{
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
 	"registration.SawRows": true, "registration.RowsGone": true, "activity.Merged": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
+	"activity.TryPlan": true, "tagging.TryPending": true, "tagging.Differences": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"automation.Begin": true, "automation.Count": true, "automation.MakeDigest": true,

@@ -59,6 +59,9 @@ var bodies = map[string]string{
 	"miss-intro-meeting":            `{}`,
 	"cancel-intro-meeting":          `{}`,
 	"tell-hand-over":                `{}`,
+	"put-pause":                     `{"paused":false}`,
+	"put-flow":                      `{"on":true}`,
+	"put-digest-schedule":           `{"weekday":1,"hour":8,"zone":"UTC"}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

@@ -75,6 +75,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerOversight()
 	s.registerTagging()
 	s.registerMapping()
+	s.registerAutomation()
 	s.registerInvitationsMany()
 	s.registerMachinery()
 	s.registerViews()
@@ -143,6 +144,7 @@ func tags() []*huma.Tag {
 		{Name: "Activities", Description: "What happened on deals and accounts, made in Tandem, by the engine or in Salesforce."},
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
 		{Name: "Tagging", Description: "Deals whose partner and route fields in Salesforce are wrong, and their corrections."},
+		{Name: "Automation", Description: "What Tandem does with Salesforce by itself: switches, runs, dry runs and weekly digests."},
 		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
 		{Name: "Invitations", Description: "Deals and leads that partners offer us."},
 		{Name: "Views", Description: "Saved views of lists."},

@@ -39,6 +39,7 @@ type attentionPage struct {
 	Filters ui.FilterBar
 	Table   ui.DataTable
 	Notice  ui.Notice
+	Off     ui.Notice // flows that are off
 }
 
 func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
@@ -110,6 +111,10 @@ func (w *Web) attention(rw http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.Page = w.page(r, ui.Page{Title: "Needs attention", Nav: ui.AreaAttention, Lead: ui.Text("What a portal or Salesforce refused for good, what mends it, and the way to send it again. As of " + page.At.UTC().Format("2006-01-02 15:04") + " UTC.")})
+	if p.Off, err = w.offNotice(r); err != nil {
+		w.fail(rw, r, err)
+		return
+	}
 	w.render(rw, r, http.StatusOK, attentionHTML(p))
 }
 

@@ -76,6 +76,7 @@ func (a *coverageAsked) to(w coverage.What, line *coverage.Line) string {
 type coverageReportPage struct {
 	Page     ui.Page
 	Filters  ui.FilterBar
+	Off      ui.Notice // flows that are off
 	Cards    []ui.StatCard
 	Fresh    []ui.StatCard
 	Tabs     ui.Tabs
@@ -149,6 +150,10 @@ func (w *Web) coverageReport(rw http.ResponseWriter, r *http.Request) {
 		Title: "Coverage", Nav: ui.AreaCoverage, Lead: ui.Text("Is every joint opportunity registered, and is every registered one up to date?"),
 		Actions: []ui.Button{{Label: "Exceptions as CSV", Icon: ui.IconDownload, Href: address(coveragePath+"/export.csv", copied(a.v, "by", "what"))}},
 	})
+	if p.Off, err = w.offNotice(r); err != nil {
+		w.fail(rw, r, err)
+		return
+	}
 	w.render(rw, r, http.StatusOK, coverageHTML(p))
 }
 

@@ -246,6 +246,8 @@ func jobWords(kind string) string {
 		return "Ask the joint rule anew"
 	case (sync.TaggingArgs{}).Kind():
 		return "Look at the tags of all deals"
+	case (sync.DigestArgs{}).Kind():
+		return "Look whether a digest is due"
 	case (sync.BulkArgs{}).Kind():
 		return "Do an act on many deals"
 	}

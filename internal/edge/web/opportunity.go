@@ -60,6 +60,7 @@ func (f *refusedForm) named(suffix string) []problem.Field {
 
 // dealPage is what the page of one opportunity shows.
 type dealPage struct {
+	Off      ui.Notice // flows that are off
 	Page     ui.Page
 	Deal     opportunity.Opportunity
 	Header   ui.RecordHeader
@@ -94,6 +95,10 @@ func (w *Web) showDeal(rw http.ResponseWriter, r *http.Request, status int, oppo
 		if refused.Message == "" {
 			p.Refused.Text = "Mend what is marked below and send it again."
 		}
+	}
+	if p.Off, err = w.offNotice(r); err != nil {
+		w.fail(rw, r, err)
+		return
 	}
 	w.render(rw, r, status, opportunityView(p))
 }

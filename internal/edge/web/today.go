@@ -267,7 +267,7 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	case workspace.ItemFlowOff:
 		out.Title, out.Why, out.Href, out.Tone = i.Title, words, automationPath, ui.ToneWarn
 		if i.Flow != "" {
-			out.Href += "/" + string(i.Flow)
+			out.Href = flowPath(i.Flow)
 		}
 		out.Act = ui.Button{Label: "See what waits", Href: out.Href}
 		return out

@@ -68,6 +68,7 @@ func New(a *app.App) *Web {
 	w.routesCoverage()
 	w.routesAttention()
 	w.routesTagging()
+	w.routesAutomation()
 	w.routesConflicts()
 	w.routesFields()
 	w.routesInvitations()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,24 +25,9 @@ func (s *Service) pushRecorded(ctx context.Context) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		found := map[string]activity.Remote{}
-		for _, o := range activityObjects {
-			var keys []string
-			for i := range due {
-				if due[i].CRMObject == o {
-					keys = append(keys, due[i].CRMKey)
-				}
-			}
-			if len(keys) == 0 {
-				continue
-			}
-			some, err := s.CRM.LookActivities(ctx, o, keys)
-			if err != nil {
-				return err
-			}
-			for k, r := range some {
-				found[k] = r
-			}
+		found, err := s.lookAt(ctx, due)
+		if err != nil {
+			return err
 		}
 		if due, err = s.onRecordsThere(ctx, due, found); err != nil {
 			return err
@@ -83,6 +69,28 @@ func (s *Service) onRecordsThere(ctx context.Context, due []activity.Due, found 
 	}
 	deleted, err := s.lost(ctx, on)
 	return slices.DeleteFunc(due, func(d activity.Due) bool { return deleted[d.WhatCRMID] }), err
+}
+
+// lookAt gives what Salesforce holds of activities, by their keys.
+func (s *Service) lookAt(ctx context.Context, due []activity.Due) (map[string]activity.Remote, error) {
+	found := map[string]activity.Remote{}
+	for _, o := range activityObjects {
+		var keys []string
+		for i := range due {
+			if due[i].CRMObject == o {
+				keys = append(keys, due[i].CRMKey)
+			}
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		some, err := s.CRM.LookActivities(ctx, o, keys)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, some)
+	}
+	return found, nil
 }
 
 // watchBatch is for how many opportunities the activities are asked for in one go.

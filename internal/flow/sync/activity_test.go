@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,10 +43,14 @@ type fixture struct {
 type counter struct {
 	next http.Handler
 	n    int
+	said []string // what was no reading
 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.n++
+	if r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/oauth2/") {
+		c.said = append(c.said, r.Method+" "+r.URL.Path)
+	}
 	c.next.ServeHTTP(w, r)
 }
 

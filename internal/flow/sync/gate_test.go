@@ -179,7 +179,7 @@ func TestAWriteOfNoFlowIsRefused(t *testing.T) {
 // writes gives it a flow in Guard.
 var reading = []string{
 	"Accounts", "ActivitiesOf", "Allowance", "Cards", "ChangedActivities", "Check", "Contacts", "DeletedSince", "IDs", "LookActivities", "Members", "Newest", "NewOpportunityFields", "NewestActivity",
-	"Opportunities", "Opportunity", "People", "RegistrationRows", "Total", "Usage",
+	"Opportunities", "Opportunity", "People", "Preview", "RegistrationRows", "Total", "Usage",
 }
 
 func TestEveryMethodThatWritesAsksItsFlow(t *testing.T) {

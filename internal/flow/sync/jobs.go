@@ -102,7 +102,7 @@ func (ReconcileArgs) Kind() string { return "salesforce_reconcile" }
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
-		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(), ReconcileArgs{}.Kind(), HearArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(), ReconcileArgs{}.Kind(), HearArgs{}.Kind(), DigestArgs{}.Kind(),
 	}
 }
 
@@ -180,6 +180,7 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
 		river.NewPeriodicJob(river.PeriodicInterval(every.Refresh), func() (river.JobArgs, *river.InsertOpts) { return RefreshArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
+	periodic = append(periodic, s.digestJob(r))
 	for _, p := range s.Portals {
 		if _, ok := p.(Listener); ok {
 			args := HearArgs{Cloud: p.Cloud()}

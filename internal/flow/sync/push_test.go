@@ -121,6 +121,10 @@ func (c *crm) Allowance(context.Context) (connection.Allowance, error) {
 
 func (c *crm) Check(context.Context) (string, error) { return "", nil }
 
+func (c *crm) Preview(context.Context, func(context.Context) error) ([]automation.RecordChange, error) {
+	return nil, nil
+}
+
 func (c *crm) Usage() []connection.Usage { return nil }
 
 // portal has one field, which Salesforce has too.

@@ -6,6 +6,10 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
+	"github.com/tandem-cosell/tandem/internal/domain/account"
+	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
 )
 
@@ -63,4 +67,31 @@ func spentOf(ctx context.Context, q db.Queryer, c cloud.Cloud) (string, error) {
 		return "", nil
 	}
 	return spent, err
+}
+
+// stored gives rows of a table of the mirror by their CRM ids, each as its columns
+// in text.
+func stored(ctx context.Context, q db.Queryer, table string, crmIDs []string) (map[string]map[string]string, error) {
+	switch table {
+	case "person":
+		return storedAs(ctx, q, `SELECT * FROM person WHERE crm_id IN (?)`, crmIDs, func(p *team.Person) string { return *p.CRMID })
+	case "account":
+		return storedAs(ctx, q, `SELECT * FROM account WHERE crm_id IN (?)`, crmIDs, func(a *account.Account) string { return a.CRMID })
+	case "opportunity_member":
+		return storedAs(ctx, q, `SELECT * FROM opportunity_member WHERE crm_id IN (?)`, crmIDs, func(m *opportunity.Member) string { return m.CRMID })
+	case "opportunity_contact":
+		return storedAs(ctx, q, `SELECT * FROM opportunity_contact WHERE crm_id IN (?)`, crmIDs, func(c *opportunity.Contact) string { return c.CRMID })
+	case "opportunity":
+		return storedAs(ctx, q, `SELECT * FROM opportunity WHERE crm_id IN (?)`, crmIDs, func(o *opportunity.Opportunity) string { return o.CRMID })
+	}
+	return storedAs(ctx, q, `SELECT * FROM activity WHERE crm_task_id IN (?)`, crmIDs, func(a *activity.Activity) string { return a.CRMTaskID })
+}
+
+func storedAs[T any](ctx context.Context, q db.Queryer, query string, crmIDs []string, key func(*T) string) (map[string]map[string]string, error) {
+	rows, err := db.Select[T](ctx, q, query, crmIDs)
+	out := make(map[string]map[string]string, len(rows))
+	for i := range rows {
+		out[key(&rows[i])] = columnsOf(rows[i])
+	}
+	return out, err
 }

@@ -56,6 +56,10 @@ type CRM interface {
 	Check(ctx context.Context) (detail string, err error)
 	// Usage gives how much of the CRM's quota is used.
 	Usage() []connection.Usage
+	// Preview runs what writes and sends nothing of it, and gives what each write would
+	// change of the record as it is now. Each write meets an error that
+	// automation.IsDryRun knows.
+	Preview(ctx context.Context, write func(context.Context) error) ([]automation.RecordChange, error)
 }
 
 // Portal is a portal with what the sync has to know beside its registrations.

@@ -19,6 +19,7 @@ const (
 	AreaAttention     Area = "attention"
 	AreaConflicts     Area = "conflicts"
 	AreaTagging       Area = "tagging"
+	AreaAutomation    Area = "automation"
 	AreaInvitations   Area = "invitations"
 	AreaConnections   Area = "connections"
 	AreaJobs          Area = "jobs"
@@ -61,6 +62,7 @@ func DefaultNav() []NavItem {
 		{Area: AreaAttention, Label: "Needs attention", Href: "/attention", Icon: IconWarn, Go: "n"},
 		{Area: AreaConflicts, Label: "Conflicts", Href: "/conflicts", Icon: IconDiffer, Go: "x"},
 		{Area: AreaTagging, Label: "Tagging", Href: "/tagging", Icon: IconTag, Go: "g"},
+		{Area: AreaAutomation, Label: "Automation", Href: "/automation", Icon: IconBolt, Go: "u"},
 		{Area: AreaInvitations, Label: "Invitations", Href: "/invitations", Icon: IconInbox, Go: "i"},
 		{Area: AreaConnections, Label: "Connections", Href: "/connections", Icon: IconPlug, Go: "c"},
 		{Area: AreaJobs, Label: "Jobs", Href: "/jobs", Icon: IconJobs, Go: "j", Narrow: true},
