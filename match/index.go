@@ -13,7 +13,7 @@ import (
 type Index struct {
 	words    *dict
 	rows     []row
-	order    []uint32 // of the rows: their place when added
+	marks    []mark   // of the rows: what picking candidates needs, close together
 	pool     []uint32 // what rows point into
 	bases    []byte
 	ids      []byte
@@ -28,14 +28,18 @@ type Index struct {
 	most     float32   // information of a word that the list lacks
 }
 
-// row is a record in 48 bytes; its texts are ids of words.
+// row is a record; its texts are ids of words.
 type row struct {
 	hash                            uint64
 	pool, base, id                  uint32
 	country, state, city, postcode  uint32
 	form                            uint32
-	norm                            float32
 	names, domains, phones, hardIDs uint8
+}
+
+type mark struct {
+	norm    float32
+	country uint32
 }
 
 // A word in the pool keeps its kind in the upper bits.
@@ -112,18 +116,18 @@ func (ix *Index) put(s string) uint32 {
 func (b *Builder) Build() *Index {
 	ix := b.ix
 	n := len(ix.rows)
-	ix.order = make([]uint32, n)
-	for i := range ix.order {
-		ix.order[i] = uint32(i)
+	order := make([]uint32, n) // of the rows: their place when added
+	for i := range order {
+		order[i] = uint32(i)
 	}
-	slices.SortFunc(ix.order, func(x, y uint32) int {
+	slices.SortFunc(order, func(x, y uint32) int {
 		if c := cmp.Compare(ix.rows[x].hash, ix.rows[y].hash); c != 0 {
 			return c
 		}
 		return cmp.Compare(cString(ix.ids, ix.rows[x].id), cString(ix.ids, ix.rows[y].id))
 	})
 	place, rows := make([]uint32, n), make([]row, n)
-	for to, from := range ix.order {
+	for to, from := range order {
 		rows[to], place[from] = ix.rows[from], uint32(to)
 	}
 	ix.rows = rows
@@ -207,8 +211,9 @@ func (ix *Index) weigh() {
 			ix.carriers[id] = uint32(ix.names(f))
 		}
 	}
+	ix.marks = make([]mark, len(ix.rows))
 	for i := range ix.rows {
-		ix.rows[i].norm = ix.normOf(uint32(i))
+		ix.marks[i] = mark{ix.normOf(uint32(i)), ix.rows[i].country}
 	}
 }
 

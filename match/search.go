@@ -9,12 +9,12 @@ import (
 
 // Limits bounds the work of one lookup.
 type Limits struct {
-	Postings   int // rows looked at, 2,000 by default
-	Candidates int // rows compared, 8 by default
+	Postings   int // rows looked at, 1,000 by default
+	Candidates int // rows compared, 6 by default
 }
 
 func (l Limits) orDefault() Limits {
-	return Limits{Postings: cmp.Or(l.Postings, 2_000), Candidates: cmp.Or(l.Candidates, 8)}
+	return Limits{Postings: cmp.Or(l.Postings, 1_000), Candidates: cmp.Or(l.Candidates, 6)}
 }
 
 // searcher looks records up; one goroutine uses it at a time.
@@ -97,7 +97,7 @@ func (s *searcher) find(e *entity) []candidate {
 			}
 			w := p.weight
 			if p.hard {
-				w = ix.rows[r].norm * hard
+				w = ix.marks[r].norm * hard
 			}
 			s.score[r] += w
 		}
@@ -120,11 +120,14 @@ func (s *searcher) inCountry(list []uint32, place int, known bool) []uint32 {
 	return list[from:to]
 }
 
+// least is the share of the best score that a candidate must have.
+const least = 0.05
+
 // pick keeps the best of the touched rows and clears the scores.
 func (s *searcher) pick(country int) {
 	k := s.limits.Candidates
 	for _, r := range s.touched {
-		w := &s.ix.rows[r]
+		w := &s.ix.marks[r]
 		c := candidate{r, s.score[r] / w.norm}
 		s.score[r] = 0
 		if int(w.country) == country {
@@ -144,6 +147,9 @@ func (s *searcher) pick(country int) {
 		}
 		copy(s.top[at+1:], s.top[at:])
 		s.top[at] = c
+	}
+	for len(s.top) > 1 && s.top[len(s.top)-1].score < least*s.top[0].score {
+		s.top = s.top[:len(s.top)-1]
 	}
 }
 
