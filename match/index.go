@@ -26,6 +26,7 @@ type Index struct {
 	located  []uint32  // of each of them, how many records are there
 	cities   []uint32  // of each word, how many records are in the town of that name
 	most     float32   // information of a word that the list lacks
+	live     live      // what changed since it was built
 }
 
 // row is a record; its texts are ids of words.
@@ -179,7 +180,7 @@ const splitAt = 300
 // sortPostings orders the rows of a feature, those of a frequent one by country
 // first, and drops repeated ones.
 func (ix *Index) sortPostings(f uint32) {
-	list := ix.postings[ix.starts[f]:ix.starts[f+1]]
+	list := ix.list(f)
 	if len(list) > splitAt {
 		slices.SortFunc(list, func(x, y uint32) int {
 			if c := cmp.Compare(ix.rows[x].country, ix.rows[y].country); c != 0 {
@@ -192,7 +193,13 @@ func (ix *Index) sortPostings(f uint32) {
 	slices.Sort(list)
 }
 
-func (ix *Index) df(f uint32) int { return int(ix.starts[f+1] - ix.starts[f]) }
+// list gives the rows of a feature, as far as they were there at the start.
+func (ix *Index) list(f uint32) []uint32 {
+	if int(f)+1 >= len(ix.starts) {
+		return nil
+	}
+	return ix.postings[ix.starts[f]:ix.starts[f+1]]
+}
 
 func (ix *Index) weigh() {
 	n := max(len(ix.rows), leastList)
@@ -204,7 +211,7 @@ func (ix *Index) weigh() {
 		buf = append(append(buf[:0], featWord), ix.words.at(id)...)
 		ix.info[id] = ix.most
 		if f, _ := ix.features.find(buf); f != 0 {
-			ix.info[id] = ix.infoOf(ix.df(f))
+			ix.info[id] = ix.infoOf(len(ix.list(f)))
 		}
 		buf[0] = featDomain
 		if f, _ := ix.features.find(buf); f != 0 {
@@ -227,7 +234,7 @@ func (ix *Index) infoOf(df int) float32 {
 
 // names counts the different names among the rows of a feature, up to 64.
 func (ix *Index) names(f uint32) int {
-	list := ix.postings[ix.starts[f]:ix.starts[f+1]]
+	list := ix.list(f)
 	if len(list) > 64 {
 		return len(list)
 	}
@@ -267,7 +274,7 @@ func cString(b []byte, from uint32) string {
 }
 
 // Len gives how many records the index holds.
-func (ix *Index) Len() int { return len(ix.rows) }
+func (ix *Index) Len() int { return len(ix.rows) - ix.live.gone }
 
 // load gives the entity of a row.
 func (ix *Index) load(r uint32, e *entity) {

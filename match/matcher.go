@@ -118,6 +118,11 @@ type session struct {
 // look finds the candidates of a record and compares them.
 func (s *session) look(r *Record) *entity {
 	e := s.rd.read(r)
+	s.lookup(e)
+	return e
+}
+
+func (s *session) lookup(e *entity) {
 	s.ix.inform(e)
 	s.rows, s.vectors = s.rows[:0], s.vectors[:0]
 	for _, c := range s.find(e) {
@@ -125,7 +130,6 @@ func (s *session) look(r *Record) *entity {
 		s.rows = append(s.rows, c.row)
 		s.vectors = append(s.vectors, s.cmp.compare(&s.left, e))
 	}
-	return e
 }
 
 // Match decides of one record.
@@ -136,8 +140,12 @@ func (m *Matcher) Match(r *Record) Decision {
 }
 
 func (m *Matcher) decide(s *session, r *Record) Decision {
-	d := Decision{RightID: r.ID, Band: BandNone, Prior: m.model.Prior}
-	e := s.look(r)
+	return m.judge(s, r.ID, s.look(r))
+}
+
+// judge decides of what was looked up.
+func (m *Matcher) judge(s *session, id string, e *entity) Decision {
+	d := Decision{RightID: id, Band: BandNone, Prior: m.model.Prior}
 	if len(s.rows) == 0 {
 		return d
 	}

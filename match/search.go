@@ -30,8 +30,8 @@ type searcher struct {
 
 type probe struct {
 	list   []uint32
+	more   []uint32 // rows that came later
 	weight float32
-	df     int
 	hard   bool
 	key    string
 }
@@ -49,6 +49,9 @@ func (ix *Index) searcher(l Limits) *searcher {
 // find gives the rows that have most in common with an entity, best first.
 func (s *searcher) find(e *entity) []candidate {
 	ix := s.ix
+	if n := len(ix.rows) - len(s.score); n > 0 {
+		s.score = append(s.score, make([]float32, n)...)
+	}
 	s.found, s.touched, s.top = s.found[:0], s.touched[:0], s.top[:0]
 	country, known := slices.BinarySearch(ix.places, e.country)
 	known = known && e.country != ""
@@ -58,9 +61,9 @@ func (s *searcher) find(e *entity) []candidate {
 		if f == 0 {
 			return
 		}
-		list := ix.postings[ix.starts[f]:ix.starts[f+1]]
-		info := ix.infoOf(len(list))
-		p := probe{list: list, df: len(list), weight: info * info * info * info, key: view(ix.features.at(f))}
+		list, more := ix.list(f), ix.live.more[f]
+		info := ix.infoOf(len(list) + len(more))
+		p := probe{list: list, more: more, weight: info * info * info * info, key: view(ix.features.at(f))}
 		switch text[0] {
 		case featWord:
 			norm += float64(p.weight)
@@ -91,22 +94,28 @@ func (s *searcher) find(e *entity) []candidate {
 			list = list[:left]
 		}
 		left -= len(list)
-		for _, r := range list {
-			if s.score[r] == 0 {
-				s.touched = append(s.touched, r)
-			}
-			w := p.weight
-			if p.hard {
-				w = ix.marks[r].norm * hard
-			}
-			s.score[r] += w
-		}
+		s.add(&p, list, hard)
+		s.add(&p, p.more[:min(len(p.more), splitAt)], hard)
 	}
 	if !known {
 		country = -1
 	}
 	s.pick(country)
 	return s.top
+}
+
+// add counts a feature for its rows.
+func (s *searcher) add(p *probe, list []uint32, hard float32) {
+	for _, r := range list {
+		if s.score[r] == 0 {
+			s.touched = append(s.touched, r)
+		}
+		w := p.weight
+		if p.hard {
+			w = s.ix.marks[r].norm * hard
+		}
+		s.score[r] += w
+	}
 }
 
 // inCountry gives the part of a list that is in a country.
@@ -130,6 +139,9 @@ func (s *searcher) pick(country int) {
 		w := &s.ix.marks[r]
 		c := candidate{r, s.score[r] / w.norm}
 		s.score[r] = 0
+		if s.ix.live.isGone(r) {
+			continue
+		}
 		if int(w.country) == country {
 			c.score *= 1.2
 		}
