@@ -23,6 +23,7 @@ type Index struct {
 	info     []float32 // of each word, in bits
 	carriers []uint32  // of each domain: how many names carry it
 	places   []string  // the countries, in the order of their names
+	firsts   []uint32  // of each of them, the first row at the start; then the number of rows
 	located  []uint32  // of each of them, how many records are there
 	cities   []uint32  // of each word, how many records are in the town of that name
 	most     float32   // information of a word that the list lacks
@@ -121,7 +122,11 @@ func (b *Builder) Build() *Index {
 	for i := range order {
 		order[i] = uint32(i)
 	}
-	slices.SortFunc(order, func(x, y uint32) int {
+	ix.rankCountries()
+	slices.SortFunc(order, func(x, y uint32) int { // by country: what is compared lies together
+		if c := cmp.Compare(ix.rows[x].country, ix.rows[y].country); c != 0 {
+			return c
+		}
 		if c := cmp.Compare(ix.rows[x].hash, ix.rows[y].hash); c != 0 {
 			return c
 		}
@@ -132,7 +137,10 @@ func (b *Builder) Build() *Index {
 		rows[to], place[from] = ix.rows[from], uint32(to)
 	}
 	ix.rows = rows
-	ix.rankCountries()
+	ix.firsts = make([]uint32, 1, len(ix.located)+1)
+	for _, n := range ix.located {
+		ix.firsts = append(ix.firsts, ix.firsts[len(ix.firsts)-1]+n)
+	}
 	ix.starts = make([]uint32, ix.features.len()+1)
 	for i, p := range b.pairs {
 		b.pairs[i].row = place[p.row]
@@ -149,7 +157,7 @@ func (b *Builder) Build() *Index {
 	}
 	b.pairs = nil
 	for f := 1; f+1 < len(ix.starts); f++ {
-		ix.sortPostings(uint32(f))
+		slices.Sort(ix.list(uint32(f))) // by country too, as the rows are
 	}
 	ix.weigh()
 	return ix
@@ -176,22 +184,6 @@ func (ix *Index) rankCountries() {
 
 // splitAt is how many rows a feature must have to be looked up by country.
 const splitAt = 300
-
-// sortPostings orders the rows of a feature, those of a frequent one by country
-// first, and drops repeated ones.
-func (ix *Index) sortPostings(f uint32) {
-	list := ix.list(f)
-	if len(list) > splitAt {
-		slices.SortFunc(list, func(x, y uint32) int {
-			if c := cmp.Compare(ix.rows[x].country, ix.rows[y].country); c != 0 {
-				return c
-			}
-			return cmp.Compare(x, y)
-		})
-		return
-	}
-	slices.Sort(list)
-}
 
 // list gives the rows of a feature, as far as they were there at the start.
 func (ix *Index) list(f uint32) []uint32 {

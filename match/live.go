@@ -51,6 +51,7 @@ func (ix *Index) rank(country string) uint32 {
 	if !known {
 		ix.places = slices.Insert(ix.places, at, country)
 		ix.located = slices.Insert(ix.located, at, 0)
+		ix.firsts = slices.Insert(ix.firsts, at, ix.firsts[at])
 		for i := range ix.marks { // the new row has none yet
 			if ix.rows[i].country >= uint32(at) {
 				ix.rows[i].country++

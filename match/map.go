@@ -201,6 +201,7 @@ func (mp *Map) judge(m *Matcher, row uint32) *Link {
 	defer m.pool.Put(s)
 	e := &s.rd.e
 	mp.right.load(row, e)
+	e.foreign()
 	id := mp.right.ID(row)
 	s.lookup(e)
 	if left, ok := mp.settled(s, id, row); ok {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sort"
 )
 
 // Limits bounds the work of one lookup.
@@ -85,7 +84,12 @@ func (s *searcher) find(e *entity) []candidate {
 	})
 	hard := float32(math.Sqrt(max(norm, 1))) // one of these weighs as much as an equal name
 	left := s.limits.Postings
+	var sum float32
 	for _, p := range s.found {
+		if len(s.touched) > s.limits.Candidates && p.weight < idle*sum && !p.hard {
+			continue // it would hardly change who is best
+		}
+		sum += p.weight
 		list := p.list
 		if len(list) > left {
 			if len(s.touched) > s.limits.Candidates {
@@ -123,11 +127,13 @@ func (s *searcher) inCountry(list []uint32, place int, known bool) []uint32 {
 	if !known {
 		return nil
 	}
-	country, rows := uint32(place), s.ix.rows
-	from := sort.Search(len(list), func(i int) bool { return rows[list[i]].country >= country })
-	to := from + sort.Search(len(list)-from, func(i int) bool { return rows[list[from+i]].country > country })
+	from, _ := slices.BinarySearch(list, s.ix.firsts[place])
+	to, _ := slices.BinarySearch(list, s.ix.firsts[place+1])
 	return list[from:to]
 }
+
+// idle is the share of the weight so far below which a feature is not looked at.
+const idle = 0.03
 
 // least is the share of the best score that a candidate must have.
 const least = 0.05
