@@ -99,4 +99,9 @@ require (
 
 require github.com/tandem-cosell/tandem v0.0.0
 
+require (
+	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/mozillazg/go-unidecode v0.2.0 // indirect
+)
+
 replace github.com/tandem-cosell/tandem => ../

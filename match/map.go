@@ -13,6 +13,7 @@ import (
 type Map struct {
 	left, right *Index
 	matcher     *Matcher
+	near        *searcher                  // of the right list
 	links       map[string]Link            // by right ID
 	takers      map[string]map[string]bool // left ID → right IDs
 	byID        map[[2]string]Verdict      // left and right ID
@@ -43,7 +44,7 @@ type Event struct{ Before, After *Link }
 // NewMap makes a map of two lists in which nothing is decided yet: call All.
 func NewMap(left, right *Index, m *Model, o Options) *Map {
 	return &Map{
-		left: left, right: right, matcher: NewMatcher(left, m, o), links: map[string]Link{}, takers: map[string]map[string]bool{},
+		left: left, right: right, matcher: NewMatcher(left, m, o), near: right.searcher(Limits{Postings: 500, Candidates: neighbours}), links: map[string]Link{}, takers: map[string]map[string]bool{},
 		byID: map[[2]string]Verdict{}, byContent: map[[2]uint64]Verdict{}, said: map[string]int{},
 	}
 }
@@ -107,8 +108,7 @@ func (mp *Map) around(leftID string) []string {
 	}
 	var e entity
 	mp.left.load(row, &e)
-	s := mp.right.searcher(Limits{Postings: 500, Candidates: neighbours})
-	for _, c := range s.find(&e) {
+	for _, c := range mp.near.find(&e) {
 		out = append(out, mp.right.ID(c.row))
 	}
 	return out
