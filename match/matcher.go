@@ -224,7 +224,7 @@ type Sampler struct {
 }
 
 // DefaultSample is how many records a model is learnt from.
-const DefaultSample = 30_000
+const DefaultSample = 15_000
 
 type sampled struct {
 	hash uint64
