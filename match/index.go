@@ -56,7 +56,6 @@ type Builder struct {
 	rd    reader
 	buf   []byte
 	pairs []posting
-	count []uint32 // of the names with each word
 }
 
 type posting struct{ feature, row uint32 }

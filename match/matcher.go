@@ -150,7 +150,7 @@ func (m *Matcher) judge(s *session, id string, e *entity) Decision {
 		return d
 	}
 	s.ps = m.model.posteriors(s.vectors, s.ps)
-	best := s.best(m.model)
+	best := s.best()
 	d.Probability = s.ps[best]
 	switch {
 	case d.Probability >= m.opts.Threshold:
@@ -172,7 +172,7 @@ func (m *Matcher) judge(s *session, id string, e *entity) Decision {
 }
 
 // best gives the most probable candidate; of equal ones the first found.
-func (s *session) best(m *Model) int {
+func (s *session) best() int {
 	best := 0
 	for i := range s.ps {
 		if s.ps[i] > s.ps[best] {
@@ -231,15 +231,15 @@ type sampled struct {
 	r    *Record
 }
 
-// Add offers a record; it is copied when it is kept.
+// Add offers a record, which must not change afterwards: it may be kept.
 func (s *Sampler) Add(r *Record) {
 	size := cmp.Or(s.Size, DefaultSample)
 	h := contentHash(r)
 	if len(s.kept) >= size && h >= s.most {
 		return
 	}
-	s.kept = append(s.kept, sampled{h, r.clone()})
-	if len(s.kept) >= 2*size {
+	s.kept = append(s.kept, sampled{h, r})
+	if len(s.kept) >= size+size/4+1 {
 		s.shrink(size)
 	}
 }
