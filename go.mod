@@ -3,6 +3,7 @@ module github.com/tandem-cosell/tandem
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/a-h/templ v0.3.977
 	github.com/alecthomas/kong v1.17.0
 	github.com/alexedwards/argon2id v1.0.0

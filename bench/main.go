@@ -28,7 +28,7 @@ const (
 	limitBulk = 10 * time.Minute
 )
 
-// The benchmarks. All but the last three need the sandbox, and all of those but the
+// The benchmarks. All but the last four need the sandbox, and all of those but the
 // readers need the database that the import makes; the bulk load has a sandbox of
 // its own.
 const (
@@ -39,11 +39,12 @@ const (
 	nameList   = "list"   // the list of opportunities
 	nameBinary = "binary" // what is shipped
 	nameBulk   = "bulk"   // the first load of a million opportunities
+	nameMatch  = "match"  // one list of accounts against another
 	nameCost   = "cost"   // the calls that keep registrations true, on a simulated clock
 )
 
 func names() []string {
-	return []string{nameImport, nameRead, nameList, namePage, nameStart, nameBinary, nameBulk, nameCost}
+	return []string{nameImport, nameRead, nameList, namePage, nameStart, nameBinary, nameMatch, nameBulk, nameCost}
 }
 
 // bench is one run.
@@ -128,6 +129,11 @@ func (b *bench) benchAll(ctx context.Context) error {
 	}
 	if b.only == nameBinary {
 		return nil
+	}
+	if b.wants(nameMatch) {
+		if err := b.timed(ctx, nameMatch, b.benchMatch); err != nil || b.only != "" {
+			return err
+		}
 	}
 	if b.only == nameBulk {
 		return b.timed(ctx, nameBulk, b.benchBulk)

@@ -176,7 +176,7 @@ func child(ctx context.Context, part string) error {
 	}
 	run, ok := map[string]func(context.Context, []byte) (any, error){
 		"import": childImport, "read-tandem": childReadTandem, "read-gosalesforce": childReadGoSalesforce, "read-json": childReadJSON,
-		"bulk": childBulk,
+		"bulk": childBulk, "match": childMatch, "psi": childPSI,
 	}[part]
 	if !ok {
 		return fmt.Errorf("no part %s", part)

@@ -15,7 +15,7 @@ type likeness struct {
 // tally counts the words of one side that the other lacks.
 type tally struct{ numerals, regions, divisions, words int }
 
-// most words of a name that are looked at
+// maxWords is how many words of a name are looked at.
 const maxWords = 24
 
 // aligner compares names; its buffers are used again.

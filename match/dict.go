@@ -9,12 +9,12 @@ import (
 type dict struct {
 	text  []byte
 	ends  []uint32 // of the text of each id; id 0 is no text
-	slots []uint32 // open addressing: id, 0 when free
+	slots []uint64 // open addressing: id and half of the hash, 0 when free
 	seed  maphash.Seed
 }
 
 func newDict() *dict {
-	return &dict{ends: []uint32{0}, slots: make([]uint32, 1024), seed: maphash.MakeSeed()}
+	return &dict{ends: []uint32{0}, slots: make([]uint64, 1024), seed: maphash.MakeSeed()}
 }
 
 // at gives the text of an id.
@@ -24,11 +24,12 @@ func (d *dict) len() int { return len(d.ends) }
 
 // find gives the id of a text, 0 when it has none, and the slot where it belongs.
 func (d *dict) find(s []byte) (id, slot uint32) {
+	h := maphash.Bytes(d.seed, s)
 	mask := uint32(len(d.slots) - 1)
-	i := uint32(maphash.Bytes(d.seed, s)) & mask
+	i := uint32(h) & mask
 	for ; d.slots[i] != 0; i = (i + 1) & mask {
-		if string(d.at(d.slots[i])) == string(s) {
-			return d.slots[i], i
+		if at := d.slots[i]; at>>32 == h>>32 && string(d.at(uint32(at))) == string(s) {
+			return uint32(at), i
 		}
 	}
 	return 0, i
@@ -46,7 +47,7 @@ func (d *dict) add(s []byte) uint32 {
 	id = uint32(len(d.ends))
 	d.text = append(d.text, s...)
 	d.ends = append(d.ends, uint32(len(d.text)))
-	d.slots[slot] = id
+	d.slots[slot] = maphash.Bytes(d.seed, s)>>32<<32 | uint64(id)
 	if 4*len(d.ends) > 3*len(d.slots) {
 		d.grow()
 	}
@@ -54,13 +55,14 @@ func (d *dict) add(s []byte) uint32 {
 }
 
 func (d *dict) grow() {
-	d.slots = make([]uint32, 2*len(d.slots))
+	d.slots = make([]uint64, 2*len(d.slots))
 	mask := uint32(len(d.slots) - 1)
 	for id := uint32(1); id < uint32(len(d.ends)); id++ {
-		i := uint32(maphash.Bytes(d.seed, d.at(id))) & mask
+		h := maphash.Bytes(d.seed, d.at(id))
+		i := uint32(h) & mask
 		for d.slots[i] != 0 {
 			i = (i + 1) & mask
 		}
-		d.slots[i] = id
+		d.slots[i] = h>>32<<32 | uint64(id)
 	}
 }

@@ -48,6 +48,7 @@ func (rd *reader) read(r *Record) *entity {
 	e.state, e.city, e.postcode = Fold(r.State), Fold(r.City), Postcode(r.Postcode, e.country)
 	e.domains, e.phones, e.bases = e.domains[:0], e.phones[:0], e.bases[:0]
 	e.form, e.class = "", ""
+	e.foreign()
 	n := 0
 	for _, s := range r.Names {
 		rd.parser.parse(s, e.country)
@@ -82,6 +83,9 @@ func (rd *reader) read(r *Record) *entity {
 	e.ids = [numIDs]string{DUNS(r.DUNS), LEI(r.LEI), Registration(r.Registration), AWSAccount(r.AWSAccount), Tenant(r.Tenant)}
 	return e
 }
+
+// foreign forgets what another index knows of the entity's places and domains.
+func (e *entity) foreign() { e.shared, e.countryShare, e.cityShare = e.shared[:0], 0, 0 }
 
 func (rd *reader) country(s string) string {
 	if c, ok := rd.memo[s]; ok {

@@ -13,7 +13,7 @@ import (
 type Index struct {
 	words    *dict
 	rows     []row
-	order    []uint32 // of the rows: their place when added
+	marks    []mark   // of the rows: what picking candidates needs, close together
 	pool     []uint32 // what rows point into
 	bases    []byte
 	ids      []byte
@@ -23,19 +23,25 @@ type Index struct {
 	info     []float32 // of each word, in bits
 	carriers []uint32  // of each domain: how many names carry it
 	places   []string  // the countries, in the order of their names
+	firsts   []uint32  // of each of them, the first row at the start; then the number of rows
 	located  []uint32  // of each of them, how many records are there
 	cities   []uint32  // of each word, how many records are in the town of that name
 	most     float32   // information of a word that the list lacks
+	live     live      // what changed since it was built
 }
 
-// row is a record in 48 bytes; its texts are ids of words.
+// row is a record; its texts are ids of words.
 type row struct {
 	hash                            uint64
 	pool, base, id                  uint32
 	country, state, city, postcode  uint32
 	form                            uint32
-	norm                            float32
 	names, domains, phones, hardIDs uint8
+}
+
+type mark struct {
+	norm    float32
+	country uint32
 }
 
 // A word in the pool keeps its kind in the upper bits.
@@ -50,7 +56,6 @@ type Builder struct {
 	rd    reader
 	buf   []byte
 	pairs []posting
-	count []uint32 // of the names with each word
 }
 
 type posting struct{ feature, row uint32 }
@@ -112,22 +117,29 @@ func (ix *Index) put(s string) uint32 {
 func (b *Builder) Build() *Index {
 	ix := b.ix
 	n := len(ix.rows)
-	ix.order = make([]uint32, n)
-	for i := range ix.order {
-		ix.order[i] = uint32(i)
+	order := make([]uint32, n) // of the rows: their place when added
+	for i := range order {
+		order[i] = uint32(i)
 	}
-	slices.SortFunc(ix.order, func(x, y uint32) int {
+	ix.rankCountries()
+	slices.SortFunc(order, func(x, y uint32) int { // by country: what is compared lies together
+		if c := cmp.Compare(ix.rows[x].country, ix.rows[y].country); c != 0 {
+			return c
+		}
 		if c := cmp.Compare(ix.rows[x].hash, ix.rows[y].hash); c != 0 {
 			return c
 		}
 		return cmp.Compare(cString(ix.ids, ix.rows[x].id), cString(ix.ids, ix.rows[y].id))
 	})
 	place, rows := make([]uint32, n), make([]row, n)
-	for to, from := range ix.order {
+	for to, from := range order {
 		rows[to], place[from] = ix.rows[from], uint32(to)
 	}
 	ix.rows = rows
-	ix.rankCountries()
+	ix.firsts = make([]uint32, 1, len(ix.located)+1)
+	for _, n := range ix.located {
+		ix.firsts = append(ix.firsts, ix.firsts[len(ix.firsts)-1]+n)
+	}
 	ix.starts = make([]uint32, ix.features.len()+1)
 	for i, p := range b.pairs {
 		b.pairs[i].row = place[p.row]
@@ -144,7 +156,7 @@ func (b *Builder) Build() *Index {
 	}
 	b.pairs = nil
 	for f := 1; f+1 < len(ix.starts); f++ {
-		ix.sortPostings(uint32(f))
+		slices.Sort(ix.list(uint32(f))) // by country too, as the rows are
 	}
 	ix.weigh()
 	return ix
@@ -172,23 +184,13 @@ func (ix *Index) rankCountries() {
 // splitAt is how many rows a feature must have to be looked up by country.
 const splitAt = 300
 
-// sortPostings orders the rows of a feature, those of a frequent one by country
-// first, and drops repeated ones.
-func (ix *Index) sortPostings(f uint32) {
-	list := ix.postings[ix.starts[f]:ix.starts[f+1]]
-	if len(list) > splitAt {
-		slices.SortFunc(list, func(x, y uint32) int {
-			if c := cmp.Compare(ix.rows[x].country, ix.rows[y].country); c != 0 {
-				return c
-			}
-			return cmp.Compare(x, y)
-		})
-		return
+// list gives the rows of a feature, as far as they were there at the start.
+func (ix *Index) list(f uint32) []uint32 {
+	if int(f)+1 >= len(ix.starts) {
+		return nil
 	}
-	slices.Sort(list)
+	return ix.postings[ix.starts[f]:ix.starts[f+1]]
 }
-
-func (ix *Index) df(f uint32) int { return int(ix.starts[f+1] - ix.starts[f]) }
 
 func (ix *Index) weigh() {
 	n := max(len(ix.rows), leastList)
@@ -200,15 +202,16 @@ func (ix *Index) weigh() {
 		buf = append(append(buf[:0], featWord), ix.words.at(id)...)
 		ix.info[id] = ix.most
 		if f, _ := ix.features.find(buf); f != 0 {
-			ix.info[id] = ix.infoOf(ix.df(f))
+			ix.info[id] = ix.infoOf(len(ix.list(f)))
 		}
 		buf[0] = featDomain
 		if f, _ := ix.features.find(buf); f != 0 {
 			ix.carriers[id] = uint32(ix.names(f))
 		}
 	}
+	ix.marks = make([]mark, len(ix.rows))
 	for i := range ix.rows {
-		ix.rows[i].norm = ix.normOf(uint32(i))
+		ix.marks[i] = mark{ix.normOf(uint32(i)), ix.rows[i].country}
 	}
 }
 
@@ -222,7 +225,7 @@ func (ix *Index) infoOf(df int) float32 {
 
 // names counts the different names among the rows of a feature, up to 64.
 func (ix *Index) names(f uint32) int {
-	list := ix.postings[ix.starts[f]:ix.starts[f+1]]
+	list := ix.list(f)
 	if len(list) > 64 {
 		return len(list)
 	}
@@ -262,7 +265,7 @@ func cString(b []byte, from uint32) string {
 }
 
 // Len gives how many records the index holds.
-func (ix *Index) Len() int { return len(ix.rows) }
+func (ix *Index) Len() int { return len(ix.rows) - ix.live.gone }
 
 // load gives the entity of a row.
 func (ix *Index) load(r uint32, e *entity) {

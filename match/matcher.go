@@ -118,6 +118,11 @@ type session struct {
 // look finds the candidates of a record and compares them.
 func (s *session) look(r *Record) *entity {
 	e := s.rd.read(r)
+	s.lookup(e)
+	return e
+}
+
+func (s *session) lookup(e *entity) {
 	s.ix.inform(e)
 	s.rows, s.vectors = s.rows[:0], s.vectors[:0]
 	for _, c := range s.find(e) {
@@ -125,7 +130,6 @@ func (s *session) look(r *Record) *entity {
 		s.rows = append(s.rows, c.row)
 		s.vectors = append(s.vectors, s.cmp.compare(&s.left, e))
 	}
-	return e
 }
 
 // Match decides of one record.
@@ -136,13 +140,17 @@ func (m *Matcher) Match(r *Record) Decision {
 }
 
 func (m *Matcher) decide(s *session, r *Record) Decision {
-	d := Decision{RightID: r.ID, Band: BandNone, Prior: m.model.Prior}
-	e := s.look(r)
+	return m.judge(s, r.ID, s.look(r))
+}
+
+// judge decides of what was looked up.
+func (m *Matcher) judge(s *session, id string, e *entity) Decision {
+	d := Decision{RightID: id, Band: BandNone, Prior: m.model.Prior}
 	if len(s.rows) == 0 {
 		return d
 	}
 	s.ps = m.model.posteriors(s.vectors, s.ps)
-	best := s.best(m.model)
+	best := s.best()
 	d.Probability = s.ps[best]
 	switch {
 	case d.Probability >= m.opts.Threshold:
@@ -164,7 +172,7 @@ func (m *Matcher) decide(s *session, r *Record) Decision {
 }
 
 // best gives the most probable candidate; of equal ones the first found.
-func (s *session) best(m *Model) int {
+func (s *session) best() int {
 	best := 0
 	for i := range s.ps {
 		if s.ps[i] > s.ps[best] {
@@ -216,22 +224,22 @@ type Sampler struct {
 }
 
 // DefaultSample is how many records a model is learnt from.
-const DefaultSample = 30_000
+const DefaultSample = 15_000
 
 type sampled struct {
 	hash uint64
 	r    *Record
 }
 
-// Add offers a record; it is copied when it is kept.
+// Add offers a record, which must not change afterwards: it may be kept.
 func (s *Sampler) Add(r *Record) {
 	size := cmp.Or(s.Size, DefaultSample)
 	h := contentHash(r)
 	if len(s.kept) >= size && h >= s.most {
 		return
 	}
-	s.kept = append(s.kept, sampled{h, r.clone()})
-	if len(s.kept) >= 2*size {
+	s.kept = append(s.kept, sampled{h, r})
+	if len(s.kept) >= size+size/4+1 {
 		s.shrink(size)
 	}
 }

@@ -1,10 +1,5 @@
 package match
 
-import (
-	"slices"
-	"strings"
-)
-
 // Record is one company as a list holds it. Everything but the ID and one name may
 // be missing; what is missing is no evidence either way.
 type Record struct {
@@ -69,19 +64,4 @@ func Normalize(r Record) Normalized {
 		}
 	}
 	return n
-}
-
-// clone copies a record with its texts, so that the row it was read from can go.
-func (r *Record) clone() *Record {
-	c := *r
-	for _, s := range []*string{&c.ID, &c.Country, &c.State, &c.City, &c.Postcode, &c.DUNS, &c.LEI, &c.Registration, &c.AWSAccount, &c.Tenant, &c.ParentID} {
-		*s = strings.Clone(*s)
-	}
-	for _, list := range []*[]string{&c.Names, &c.Websites, &c.Phones} {
-		*list = slices.Clone(*list)
-		for i, s := range *list {
-			(*list)[i] = strings.Clone(s)
-		}
-	}
-	return &c
 }

@@ -17,6 +17,9 @@ const (
 func (m *Matcher) relative(s *session, e *entity) (at int, rel Relation) {
 	var most float64
 	for i := range s.rows {
+		if !kin(&s.vectors[i]) {
+			continue
+		}
 		s.ix.load(s.rows[i], &s.left)
 		r := s.cmp.relation(&s.left, e, &s.vectors[i])
 		if w := m.model.weight(&s.vectors[i]); r != RelationNone && (rel == RelationNone || w > most) {
@@ -24,6 +27,22 @@ func (m *Matcher) relative(s *session, e *entity) (at int, rel Relation) {
 		}
 	}
 	return at, rel
+}
+
+// kin says whether a pair's levels leave room for a relation.
+func kin(v *vector) bool {
+	if v[fieldDomain] >= domainMany {
+		return true
+	}
+	if v[fieldName] == missing {
+		return false
+	}
+	group := int(v[fieldName]-1) / bitSteps
+	if group >= groupCut {
+		return true
+	}
+	lo, _ := split(group)
+	return lo == shareSteps-1
 }
 
 // relation judges a pair that is not one company.

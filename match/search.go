@@ -4,17 +4,16 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sort"
 )
 
 // Limits bounds the work of one lookup.
 type Limits struct {
-	Postings   int // rows looked at, 2,000 by default
-	Candidates int // rows compared, 8 by default
+	Postings   int // rows looked at, 1,000 by default
+	Candidates int // rows compared, 6 by default
 }
 
 func (l Limits) orDefault() Limits {
-	return Limits{Postings: cmp.Or(l.Postings, 2_000), Candidates: cmp.Or(l.Candidates, 8)}
+	return Limits{Postings: cmp.Or(l.Postings, 1_000), Candidates: cmp.Or(l.Candidates, 6)}
 }
 
 // searcher looks records up; one goroutine uses it at a time.
@@ -30,8 +29,8 @@ type searcher struct {
 
 type probe struct {
 	list   []uint32
+	more   []uint32 // rows that came later
 	weight float32
-	df     int
 	hard   bool
 	key    string
 }
@@ -49,6 +48,9 @@ func (ix *Index) searcher(l Limits) *searcher {
 // find gives the rows that have most in common with an entity, best first.
 func (s *searcher) find(e *entity) []candidate {
 	ix := s.ix
+	if n := len(ix.rows) - len(s.score); n > 0 {
+		s.score = append(s.score, make([]float32, n)...)
+	}
 	s.found, s.touched, s.top = s.found[:0], s.touched[:0], s.top[:0]
 	country, known := slices.BinarySearch(ix.places, e.country)
 	known = known && e.country != ""
@@ -58,9 +60,9 @@ func (s *searcher) find(e *entity) []candidate {
 		if f == 0 {
 			return
 		}
-		list := ix.postings[ix.starts[f]:ix.starts[f+1]]
-		info := ix.infoOf(len(list))
-		p := probe{list: list, df: len(list), weight: info * info * info * info, key: view(ix.features.at(f))}
+		list, more := ix.list(f), ix.live.more[f]
+		info := ix.infoOf(len(list) + len(more))
+		p := probe{list: list, more: more, weight: info * info * info * info, key: view(ix.features.at(f))}
 		switch text[0] {
 		case featWord:
 			norm += float64(p.weight)
@@ -82,7 +84,12 @@ func (s *searcher) find(e *entity) []candidate {
 	})
 	hard := float32(math.Sqrt(max(norm, 1))) // one of these weighs as much as an equal name
 	left := s.limits.Postings
+	var sum float32
 	for _, p := range s.found {
+		if len(s.touched) > s.limits.Candidates && p.weight < idle*sum && !p.hard {
+			continue // it would hardly change who is best
+		}
+		sum += p.weight
 		list := p.list
 		if len(list) > left {
 			if len(s.touched) > s.limits.Candidates {
@@ -91,16 +98,8 @@ func (s *searcher) find(e *entity) []candidate {
 			list = list[:left]
 		}
 		left -= len(list)
-		for _, r := range list {
-			if s.score[r] == 0 {
-				s.touched = append(s.touched, r)
-			}
-			w := p.weight
-			if p.hard {
-				w = ix.rows[r].norm * hard
-			}
-			s.score[r] += w
-		}
+		s.add(&p, list, hard)
+		s.add(&p, p.more[:min(len(p.more), splitAt)], hard)
 	}
 	if !known {
 		country = -1
@@ -109,24 +108,46 @@ func (s *searcher) find(e *entity) []candidate {
 	return s.top
 }
 
+// add counts a feature for its rows.
+func (s *searcher) add(p *probe, list []uint32, hard float32) {
+	for _, r := range list {
+		if s.score[r] == 0 {
+			s.touched = append(s.touched, r)
+		}
+		w := p.weight
+		if p.hard {
+			w = s.ix.marks[r].norm * hard
+		}
+		s.score[r] += w
+	}
+}
+
 // inCountry gives the part of a list that is in a country.
 func (s *searcher) inCountry(list []uint32, place int, known bool) []uint32 {
 	if !known {
 		return nil
 	}
-	country, rows := uint32(place), s.ix.rows
-	from := sort.Search(len(list), func(i int) bool { return rows[list[i]].country >= country })
-	to := from + sort.Search(len(list)-from, func(i int) bool { return rows[list[from+i]].country > country })
+	from, _ := slices.BinarySearch(list, s.ix.firsts[place])
+	to, _ := slices.BinarySearch(list, s.ix.firsts[place+1])
 	return list[from:to]
 }
+
+// idle is the share of the weight so far below which a feature is not looked at.
+const idle = 0.03
+
+// least is the share of the best score that a candidate must have.
+const least = 0.05
 
 // pick keeps the best of the touched rows and clears the scores.
 func (s *searcher) pick(country int) {
 	k := s.limits.Candidates
 	for _, r := range s.touched {
-		w := &s.ix.rows[r]
+		w := &s.ix.marks[r]
 		c := candidate{r, s.score[r] / w.norm}
 		s.score[r] = 0
+		if s.ix.live.isGone(r) {
+			continue
+		}
 		if int(w.country) == country {
 			c.score *= 1.2
 		}
@@ -144,6 +165,9 @@ func (s *searcher) pick(country int) {
 		}
 		copy(s.top[at+1:], s.top[at:])
 		s.top[at] = c
+	}
+	for len(s.top) > 1 && s.top[len(s.top)-1].score < least*s.top[0].score {
+		s.top = s.top[:len(s.top)-1]
 	}
 }
 

@@ -22,7 +22,7 @@ func wordLikeness(a, b string) float32 {
 		return 0
 	}
 	edit := editLikeness(a, b)
-	if edit == 0 && len(a) >= 5 && sameSound(a, b) {
+	if edit == 0 && len(a) >= 5 && (a[0] == b[0] || softer(a[0]) && softer(b[0])) && sameSound(a, b) {
 		return 0.92
 	}
 	if a[0] == b[0] && len(a) >= 3 && len(b) >= len(a)+2 && abbreviates(a, b) {
@@ -116,6 +116,15 @@ func editDistance(a, b string, limit int) int {
 		before, last, row = last, row, before
 	}
 	return last[len(b)]
+}
+
+// softer are the first letters that transliterations write differently.
+func softer(c byte) bool {
+	switch c {
+	case 'c', 'k', 'x', 'h', 'f', 'p', 'v', 'w', 'y', 'j', 'i', 'a', 'e', 'u', 't', 's', 'z':
+		return true
+	}
+	return false
 }
 
 // sameSound says whether two words are one under two transliterations: "tekhnoprom"
