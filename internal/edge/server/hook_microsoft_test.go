@@ -145,11 +145,13 @@ func TestAnEventThatMicrosoftDidNotSignIsNotBelieved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(h http.Header){
-		"no signature":           func(h http.Header) { h.Del("Authorization") },
-		"a wrong signature":      func(h http.Header) { h.Set("Authorization", "Signature AAAA") },
-		"a host not allowed":     func(h http.Header) { h.Set("X-MS-Certificate-Url", "https://evil.example/cert.cer") },
-		"an allowed host's name": func(h http.Header) { h.Set("X-MS-Certificate-Url", "http://"+strings.TrimPrefix(c.url, "http://")+"@evil.example/c") },
-		"another algorithm":      func(h http.Header) { h.Set("X-MS-Signature-Algorithm", "none") },
+		"no signature":       func(h http.Header) { h.Del("Authorization") },
+		"a wrong signature":  func(h http.Header) { h.Set("Authorization", "Signature AAAA") },
+		"a host not allowed": func(h http.Header) { h.Set("X-MS-Certificate-Url", "https://evil.example/cert.cer") },
+		"an allowed host's name": func(h http.Header) {
+			h.Set("X-MS-Certificate-Url", "http://"+strings.TrimPrefix(c.url, "http://")+"@evil.example/c")
+		},
+		"another algorithm": func(h http.Header) { h.Set("X-MS-Signature-Algorithm", "none") },
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.hook, strings.NewReader(body))
 		if err != nil {
