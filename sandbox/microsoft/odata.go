@@ -41,13 +41,13 @@ func parseFilter(s string) (condition, error) {
 func lex(s string) ([]string, error) {
 	var out []string
 	for i := 0; i < len(s); {
-		switch c := s[i]; {
-		case c == ' ':
+		switch c := s[i]; c {
+		case ' ':
 			i++
-		case c == '(' || c == ')' || c == ':':
+		case '(', ')', ':':
 			out = append(out, string(c))
 			i++
-		case c == '\'':
+		case '\'':
 			var b strings.Builder
 			j := i + 1
 			for ; ; j++ {

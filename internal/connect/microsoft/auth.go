@@ -155,7 +155,7 @@ func (c *Client) token(ctx context.Context, form url.Values, out any) *problem.E
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "application/json")
-	resp, body, failure := c.exchange(op, r)
+	resp, body, failure := c.exchange(op, r) //nolint:bodyclose // exchange reads and closes it
 	if failure != nil {
 		return failure
 	}

@@ -232,7 +232,7 @@ func (c *Client) attempt(ctx context.Context, in call, token string, raw []byte,
 	for name, v := range in.header {
 		r.Header.Set(name, v)
 	}
-	resp, body, failure := c.exchange(in.op, r)
+	resp, body, failure := c.exchange(in.op, r) //nolint:bodyclose // exchange reads and closes it
 	if failure != nil {
 		return failure
 	}

@@ -15,9 +15,6 @@ import (
 
 const referralsPath = "/v1.0/engagements/referrals"
 
-// pageSize is how many referrals a page holds at most.
-const pageSize = 100
-
 // Query says which referrals are listed, in OData's words.
 type Query struct {
 	Filter  string
