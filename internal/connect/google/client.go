@@ -158,7 +158,7 @@ func (c *Client) signedIn(ctx context.Context, ended string) (string, error) {
 		return "", fmt.Errorf("google sign-in: sign the assertion: %w", err)
 	}
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
-	resp, body, err := c.exchange(ctx, http.MethodPost, c.key.TokenURI, "application/x-www-form-urlencoded", "", []byte(form.Encode()))
+	resp, body, err := c.exchange(ctx, http.MethodPost, c.key.TokenURI, "application/x-www-form-urlencoded", "", []byte(form.Encode())) //nolint:bodyclose // exchange reads and closes it
 	if err != nil {
 		return "", transportError(opToken, err, false)
 	}
@@ -251,7 +251,7 @@ func (c *Client) once(ctx context.Context, k call, token string, body []byte, ou
 	} else {
 		c.reads.Add(1)
 	}
-	resp, answer, err := c.exchange(ctx, k.method, k.url, "application/json", token, body)
+	resp, answer, err := c.exchange(ctx, k.method, k.url, "application/json", token, body) //nolint:bodyclose // exchange reads and closes it
 	if err != nil {
 		return transportError(k.op, err, k.wrote)
 	}

@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -220,7 +221,7 @@ func TestWhatAPersonTellsIsChecked(t *testing.T) {
 		"not_listed": {RemoteID: "DR-1", State: registration.StateBlocked},
 	} {
 		_, err := h.forms.Tell(h.ctx, e.ID, x)
-		p, ok := err.(*problem.Error)
+		p, ok := errors.AsType[*problem.Error](err)
 		if !ok || p.Kind != problem.KindInvalid || p.Fields[0].Code != code {
 			t.Errorf("%s: %v", code, err)
 		}

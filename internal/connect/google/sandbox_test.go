@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -313,7 +314,7 @@ func TestARefusalNamesTheField(t *testing.T) {
 	w := open(t, sandbox.Options{})
 	r := w.accepted(deal())
 	_, err := w.Update(t.Context(), r.ID, r.Record, registration.Values{"customerInfo.customerDetails.domain": `"other.example"`})
-	p, ok := err.(*problem.Error)
+	p, ok := errors.AsType[*problem.Error](err)
 	if !ok || len(p.Fields) != 1 || !strings.Contains(p.Fields[0].Field, "customerInfo.customerDetails.domain") || problem.RetryOf(err) != problem.RetryHuman {
 		t.Errorf("%v", err)
 	}
@@ -333,7 +334,7 @@ func TestAPoorDealIsRefusedHereAndThere(t *testing.T) {
 	}
 	r := w.made(d) // a draft may lack them
 	_, err := w.Submit(t.Context(), r.ID, "t")
-	p, ok := err.(*problem.Error)
+	p, ok := errors.AsType[*problem.Error](err)
 	if !ok || len(p.Fields) != len(found) {
 		t.Errorf("we found %d, Google %v", len(found), err)
 	}
@@ -419,7 +420,7 @@ func TestEventsNameWhatToReadUntilTheyAreAcknowledged(t *testing.T) {
 func TestAWrongConfigurationSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{Endpoint: "nowhere", KeyJSON: []byte("{}"), Partner: "a/b", Subscription: "deals"})
-	p, ok := err.(*problem.Error)
+	p, ok := errors.AsType[*problem.Error](err)
 	if !ok || p.Kind != problem.KindInvalid || len(p.Fields) != 4 {
 		t.Errorf("%v", err)
 	}
