@@ -2,8 +2,6 @@ package salesforce
 
 import (
 	"strings"
-
-	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 )
 
 // source is where one of our fields is read: the first of the paths whose field
@@ -60,13 +58,13 @@ const (
 	activityKey        = "CoSell_Activity_Key__c"
 )
 
-// Needs lists what the organisation has to have for the main job: `tandem
-// doctor` names what is missing.
+// Needs lists what the organisation has to have for the main job, whatever is mapped:
+// `tandem doctor` names what is missing.
 func Needs() []Need {
 	return []Need{
 		{Object: "User", Read: required(userSources)},
-		{Object: "Account", Read: neededOf(mapping.ObjectAccount)},
-		{Object: "Opportunity", Read: append(required(opportunitySources), neededOf(mapping.ObjectOpportunity)...)},
+		{Object: "Account", Read: required(accountSources)},
+		{Object: "Opportunity", Read: required(opportunitySources)},
 		{Object: "OpportunityContactRole", Read: required(contactSources)},
 		{Object: registrationObject, ExternalID: registrationKey, Write: []string{
 			"Cloud__c", "Portal_Id__c", "Opportunity__c", "Direction__c", "Portal_Status__c",
@@ -82,18 +80,6 @@ func required(list []source) []string {
 	for _, s := range list {
 		if s.required && !strings.Contains(s.paths[0], ".") {
 			out = append(out, s.paths[0])
-		}
-	}
-	return out
-}
-
-// neededOf gives the fields that the default mapping names for what Tandem cannot do
-// without.
-func neededOf(o mapping.Object) []string {
-	var out []string
-	for _, e := range mapping.Default().Read(o) {
-		if e.Needed {
-			out = append(out, e.CRM[0])
 		}
 	}
 	return out

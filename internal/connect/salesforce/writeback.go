@@ -290,8 +290,8 @@ func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChan
 	}
 	w := changeWrite{plan: p, mapping: m, change: change, fields: Fields{}}
 	for ours, text := range change.Fields {
-		if err := w.add(mapping.Field(ours), text); err != nil {
-			return registration.CRMResult{Err: err}, nil
+		if refused := w.add(mapping.Field(ours), text); refused != nil {
+			return registration.CRMResult{Err: refused}, nil
 		}
 	}
 	err = w.send(ctx, c.client)

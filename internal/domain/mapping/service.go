@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -90,7 +91,7 @@ func (s *Service) At(ctx context.Context, version int64) (Version, error) {
 	}
 	v, err := versionOf(ctx, s.db, version)
 	if problem.Is(err, problem.KindNotFound) {
-		err = problem.NotFound("version", fmt.Sprint(version))
+		err = problem.NotFound("version", strconv.FormatInt(version, 10))
 	}
 	return v, err
 }
@@ -276,13 +277,13 @@ func (s *Service) save(ctx context.Context, m Mapping, version int64, reason str
 			return err
 		}
 		if stands.Version != version {
-			return problem.Precondition("mapping", fmt.Sprint(version))
+			return problem.Precondition("mapping", strconv.FormatInt(version, 10))
 		}
 		v.SavedAt = tx.Now()
 		if stored, err := saveVersion(ctx, tx, &v); err != nil {
 			return err
 		} else if !stored {
-			return problem.Precondition("mapping", fmt.Sprint(version))
+			return problem.Precondition("mapping", strconv.FormatInt(version, 10))
 		}
 		changes := map[Field][2]string{}
 		for _, d := range Diff(stands.Mapping.V, m) {

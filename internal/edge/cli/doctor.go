@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
+	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/audit"
 	"github.com/tandem-cosell/tandem/internal/platform/schema"
@@ -169,8 +170,36 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 		}
 		out = append(out, Check{Name: name, Status: "error", Detail: f.Message, Mend: f.Mend})
 	}
+	out = append(out, mappingChecks(ctx, a)...)
 	if _, err := a.Sync.CRM.NewOpportunityFields(ctx); problem.Is(err, problem.KindConflict) {
 		out = append(out, Check{Name: "create in salesforce", Status: "warning", Detail: err.Error(), Mend: "Only making opportunities of invitations needs it; see docs/connect.md"})
+	}
+	return out
+}
+
+// mappingChecks says how the field mapping in force fits the organisation. What
+// Tandem does without is left out.
+func mappingChecks(ctx context.Context, a *app.App) []Check {
+	m, err := a.Mappings.InForce(ctx)
+	if err != nil {
+		return []Check{failed(ctx, "field mapping", err, "")}
+	}
+	org, err := a.Mappings.CRM.Organisation(ctx, m)
+	if err != nil {
+		return []Check{failed(ctx, "field mapping", err, "")}
+	}
+	var out []Check
+	for _, f := range m.Check(org) {
+		name := "field mapping"
+		if f.Field != "" {
+			name += ": " + string(f.Field)
+		}
+		switch f.Level {
+		case mapping.LevelError:
+			out = append(out, Check{Name: name, Status: "error", Detail: f.Message, Mend: f.Mend})
+		case mapping.LevelWarn:
+			out = append(out, Check{Name: name, Status: "warning", Detail: f.Message, Mend: f.Mend})
+		}
 	}
 	return out
 }
@@ -179,6 +208,7 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 var connecting = map[cloud.Cloud]string{
 	cloud.AWS:   "Set TANDEM_AWS_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY; see docs/connect.md",
 	cloud.Azure: "Set TANDEM_MICROSOFT_CLIENT_ID, …_CLIENT_SECRET and …_REFRESH_TOKEN; see docs/connect.md",
+	cloud.GCP:   "Set TANDEM_GOOGLE_CARRIER to hand-over or api; see docs/connect.md",
 }
 
 // absentPortals warns when no portal is connected at all: a team may well work with
