@@ -67,6 +67,10 @@ func changed[T any](ctx context.Context, c *Client, object string, list []source
 			}
 			return yield(v, err) && err == nil
 		}
+		if len(read.IDs) > 0 {
+			c.byIDs(ctx, p, read.IDs, given)
+			return
+		}
 		if read.Bulk && c.changedInBulk(ctx, p, read, given) {
 			return
 		}
@@ -80,6 +84,17 @@ func since(soql string, t time.Time) string {
 		soql += " WHERE SystemModstamp >= " + FormatDateTime(t)
 	}
 	return soql
+}
+
+// byIDs reads records by their ids, deleted ones too.
+func (c *Client) byIDs(ctx context.Context, p plan, ids []string, given func(values, error) bool) {
+	for _, list := range InLists(ids, 0) {
+		for r, err := range c.QueryAll(ctx, p.soql+" WHERE Id IN "+list, QueryOptions{}) {
+			if !given(r, err) {
+				return
+			}
+		}
+	}
 }
 
 func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Read, given func(values, error) bool) {

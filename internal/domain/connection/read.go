@@ -5,6 +5,8 @@ import "time"
 // Read says what of an outside system's records to read, and how. The zero value
 // reads everything, page by page.
 type Read struct {
+	// IDs are the records to read, whenever they changed; the rest then says nothing.
+	IDs []string
 	// Since leaves out what was not changed at or after it; zero reads everything.
 	Since time.Time
 	// Bulk reads by a job of the outside system's bulk interface: few calls however

@@ -47,33 +47,16 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	var total int64
-	accounts := accountIDs{}
-	for _, step := range []func(context.Context) (int64, error){
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople)
-		},
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Account", "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts)
-		},
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers)
-		},
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
-		},
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
-				func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
-					return s.storeOpportunities(ctx, tx, accounts, rows)
-				})
-		},
-		func(ctx context.Context) (int64, error) { return s.readActivities(ctx) },
-	} {
-		n, err := step(ctx)
+	for _, o := range s.objects() {
+		n, err := o.changed(ctx)
 		total += n
 		if err != nil {
 			return total, err
 		}
+	}
+	n, err := s.readActivities(ctx)
+	if total += n; err != nil {
+		return total, err
 	}
 	if total >= analyzeAfter {
 		if err := s.DB.InTx(ctx, s.Clock, func(tx *db.Tx) error { return analyze(ctx, tx) }); err != nil {
@@ -83,6 +66,46 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
+// mirrored is an object whose records the mirror holds, and the two ways of reading
+// it: what changed since the last time, and some records by their ids.
+type mirrored struct {
+	object  string
+	changed func(context.Context) (int64, error)
+	byIDs   func(context.Context, []string) (int64, error)
+}
+
+func mirroring[T any](s *Service, object, table string, source func(context.Context, connection.Read) iter.Seq2[T, error],
+	stamp func(*T) time.Time, store func(context.Context, *db.Tx, []T) error,
+) mirrored {
+	return mirrored{
+		object:  object,
+		changed: func(ctx context.Context) (int64, error) { return read(ctx, s, object, table, source, stamp, store) },
+		byIDs: func(ctx context.Context, ids []string) (int64, error) {
+			r := &reader[T]{s: s, object: object, source: source, stamp: stamp, store: store, quiet: true}
+			err := r.stream(ctx, connection.Read{IDs: ids})
+			return r.progress.Done, err
+		},
+	}
+}
+
+// objects are what is mirrored, in the order in which it is read, but for activities,
+// which follow it.
+func (s *Service) objects() []mirrored {
+	accounts := accountIDs{}
+	return []mirrored{
+		mirroring(s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople),
+		mirroring(s, "Account", "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts),
+		mirroring(s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers),
+		mirroring(s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts),
+		mirroring(s, opportunityObject, "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
+			func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
+				return s.storeOpportunities(ctx, tx, accounts, rows)
+			}),
+	}
+}
+
+const opportunityObject = "Opportunity"
+
 // reader is one object's records on their way into the mirror.
 type reader[T any] struct {
 	s      *Service
@@ -91,6 +114,7 @@ type reader[T any] struct {
 	source func(context.Context, connection.Read) iter.Seq2[T, error]
 	stamp  func(*T) time.Time
 	store  func(context.Context, *db.Tx, []T) error
+	quiet  bool // nobody is told how far it is
 
 	mark     time.Time        // up to where everything is stored
 	begun    connection.Begun // of the read under way
@@ -173,6 +197,13 @@ func (r *reader[T]) begins(b connection.Begun) bool {
 
 func (r *reader[T]) publish(size int64) {
 	r.progress.Total = size
+	r.tell()
+}
+
+func (r *reader[T]) tell() {
+	if r.quiet {
+		return
+	}
 	r.s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
 }
 
@@ -200,7 +231,7 @@ func (r *reader[T]) stream(ctx context.Context, what connection.Read) error {
 			return fmt.Errorf("store %s: %w", r.object, err)
 		}
 		r.progress.Done += int64(len(c.rows))
-		r.s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
+		r.tell()
 	}
 	return ctx.Err()
 }
