@@ -258,7 +258,7 @@ func (a *App) connect() error {
 		a.Salesforce, a.Sync.CRM = client, salesforce.NewCRM(client, s.Currency)
 		a.Sync.Background, a.Sync.BulkFrom = salesforce.Background, s.BulkFrom
 		if s.Events == "on" {
-			if a.events, err = events.New(client, events.Config{URL: s.EventsURL}); err != nil {
+			if a.events, err = events.New(client, events.Config{URL: s.EventsURL, Topic: s.EventsTopic}); err != nil {
 				return err
 			}
 			a.Sync.Events = a.events

@@ -41,7 +41,10 @@ func follow(t *testing.T) *followed {
 	}
 	t.Cleanup(func() { _ = f.fleet.Close() })
 	f.start(t.TempDir())
-	f.waitFor("the stream", func() bool { s := f.stream(); return s.State == connection.StreamStreaming && s.Events >= 0 && !s.HeardAt.IsZero() })
+	f.waitFor("the stream", func() bool {
+		s := f.stream()
+		return s.State == connection.StreamStreaming && s.Events >= 0 && !s.HeardAt.IsZero()
+	})
 	time.Sleep(1500 * time.Millisecond) // the first subscription begins at what is the newest then, and is followed by a read
 	f.deals = f.ids("SELECT Id FROM Opportunity LIMIT 40")
 	return f

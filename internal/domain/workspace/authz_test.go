@@ -47,7 +47,7 @@ var unguarded = map[string]bool{
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
-	"connection.Report": true, "connection.Usage": true,
+	"connection.Report": true, "connection.Usage": true, "connection.Lease": true, "connection.Release": true, "connection.Took": true, "connection.StreamGoes": true,
 }
 
 func TestEveryUseCaseAsksWhoActs(t *testing.T) {
@@ -218,6 +218,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"tagging.Correct":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Correct(ctx, "x", "y", "{}"); return err }},
 		"tagging.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Try(ctx, "x", "y", "{}"); return err }},
 		"tagging.Withdraw":        {authz.ActionUpdate, func(ctx context.Context) error { return tags.Withdraw(ctx, "x") }},
+		"connection.Stream":       {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.Stream(ctx); return err }},
 		"connection.List":         {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
 		"view.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
 		"view.Save":               {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},
