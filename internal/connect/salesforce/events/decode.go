@@ -65,7 +65,7 @@ func (w writer) decode(payload []byte) (header, error) {
 }
 
 // fields gives the names in a list of bitmaps: of the event's own fields first, as
-// 0x…, then of the fields of its compounds, as 7-0x…
+// 0x… each, then of the fields of its compounds, as 7-0x… each.
 func (w writer) fields(bitmaps []string) ([]string, error) {
 	var out []string
 	for _, text := range bitmaps {
