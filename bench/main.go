@@ -29,8 +29,8 @@ const (
 )
 
 // The benchmarks. All but the last four need the sandbox, and all of those but the
-// readers need the database that the import makes; the bulk load has a sandbox of
-// its own.
+// readers need the database that the import makes; the bulk load and the events have
+// a sandbox of their own.
 const (
 	nameImport = "import" // the first import, and the raw driver beside it
 	nameRead   = "read"   // reading from Salesforce alone, beside other clients
@@ -40,11 +40,12 @@ const (
 	nameBinary = "binary" // what is shipped
 	nameBulk   = "bulk"   // the first load of a million opportunities
 	nameMatch  = "match"  // one list of accounts against another
+	nameEvents = "events" // from a change in Salesforce to Tandem
 	nameCost   = "cost"   // the calls that keep registrations true, on a simulated clock
 )
 
 func names() []string {
-	return []string{nameImport, nameRead, nameList, namePage, nameStart, nameBinary, nameMatch, nameBulk, nameCost}
+	return []string{nameImport, nameRead, nameList, namePage, nameStart, nameBinary, nameMatch, nameBulk, nameEvents, nameCost}
 }
 
 // bench is one run.
@@ -138,10 +139,16 @@ func (b *bench) benchAll(ctx context.Context) error {
 	if b.only == nameBulk {
 		return b.timed(ctx, nameBulk, b.benchBulk)
 	}
+	if b.only == nameEvents {
+		return b.timed(ctx, nameEvents, b.benchEvents)
+	}
 	if err := b.benchRunning(ctx); err != nil || b.only != "" {
 		return err
 	}
 	if err := b.timed(ctx, nameBulk, b.benchBulk); err != nil {
+		return err
+	}
+	if err := b.timed(ctx, nameEvents, b.benchEvents); err != nil {
 		return err
 	}
 	return b.timed(ctx, nameCost, b.benchCost)

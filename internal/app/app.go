@@ -20,6 +20,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/connect/aws"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
+	"github.com/tandem-cosell/tandem/internal/connect/salesforce/events"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/approval"
@@ -83,6 +84,11 @@ type App struct {
 
 	lock     *os.File
 	stopping chan struct{}
+
+	works     Works
+	events    *events.Follower   // nil when changes are polled only
+	unfollow  context.CancelFunc // ends following them
+	following chan struct{}      // closed when that has ended
 }
 
 // Works says whether this process runs jobs.
@@ -101,7 +107,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, works Works) (*App, 
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{Config: cfg, Log: log, Clock: clock.System{}, Metrics: telemetry.NewMetrics(cfg.Version), Hub: &notify.Hub{}, stopping: make(chan struct{})}
+	a := &App{Config: cfg, Log: log, Clock: clock.System{}, Metrics: telemetry.NewMetrics(cfg.Version), Hub: &notify.Hub{}, stopping: make(chan struct{}), works: works}
 	if err := a.build(ctx, works); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -192,6 +198,9 @@ func (a *App) every() sync.Every {
 	if e.Pull == 0 {
 		e.Pull = a.Config.SyncEvery
 	}
+	if e.Net == 0 {
+		e.Net = max(a.Config.Salesforce.EventsNet, e.Pull)
+	}
 	if e.Sweep == 0 {
 		e.Sweep = 5 * time.Second
 	}
@@ -262,6 +271,12 @@ func (a *App) connect() error {
 		crm.UseMapping(a.Mappings.InForce)
 		a.Salesforce, a.Sync.CRM, a.Mappings.CRM = client, sync.Guard(crm, a.Automation), crm
 		a.Sync.Background, a.Sync.BulkFrom = salesforce.Background, s.BulkFrom
+		if s.Events == "on" {
+			if a.events, err = events.New(client, events.Config{URL: s.EventsURL, Topic: s.EventsTopic}); err != nil {
+				return err
+			}
+			a.Sync.Events = a.events
+		}
 	}
 	var portals []registration.Portal
 	var inboxes []invitation.Portal
@@ -317,12 +332,27 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.Sync.Resume(ctx); err != nil {
 		return err
 	}
-	return a.Jobs.Start(ctx)
+	if err := a.Jobs.Start(ctx); err != nil {
+		return err
+	}
+	if a.works && a.Sync.Events != nil {
+		follow, stop := context.WithCancel(context.WithoutCancel(ctx))
+		a.unfollow, a.following = stop, make(chan struct{})
+		go func() {
+			defer close(a.following)
+			a.Sync.FollowEvents(follow)
+		}()
+	}
+	return nil
 }
 
 // Stop lets running jobs end and closes everything, in order.
 func (a *App) Stop(ctx context.Context) error {
 	var err error
+	if a.unfollow != nil {
+		a.unfollow()
+		<-a.following
+	}
 	if a.Jobs != nil {
 		err = a.Jobs.Stop(ctx)
 	}
@@ -332,8 +362,12 @@ func (a *App) Stop(ctx context.Context) error {
 // Close closes what New opened.
 func (a *App) Close() error {
 	var err error
+	if a.events != nil {
+		err = a.events.Close()
+		a.events = nil
+	}
 	if a.DB != nil {
-		err = a.DB.Close()
+		err = errors.Join(err, a.DB.Close())
 	}
 	if a.lock != nil {
 		err = errors.Join(err, a.lock.Close())

@@ -53,8 +53,13 @@ type SalesforceConfig struct {
 	APIVersion   string `name:"api-version" help:"API version, such as 67.0. Empty: the newest that both know." env:"API_VERSION"`
 	Currency     string `help:"Currency of an organisation without multiple currencies." default:"USD" env:"CURRENCY"`
 
-	DailyShare float64 `name:"daily-share" help:"Part of the organisation's daily calls and bulk jobs that background work may use, the rest being left to people and other integrations; 0 is 0.8." default:"0.8" env:"DAILY_SHARE"`
-	BulkFrom   int64   `name:"bulk-from" help:"From how many records on an object is read by a Bulk API job, not page by page; 0 is 50000." default:"50000" env:"BULK_FROM"`
+	DailyShare  float64       `name:"daily-share" help:"Part of the organisation's daily calls and bulk jobs that background work may use, the rest being left to people and other integrations; 0 is 0.8." default:"0.8" env:"DAILY_SHARE"`
+	Events      string        `help:"Follow changes as they happen, by Change Data Capture over the Pub/Sub API (on), or poll only (off)." enum:"on,off" default:"off" env:"EVENTS"`
+	EventsURL   string        `name:"events-url" help:"Address of the Pub/Sub API." default:"https://api.pubsub.salesforce.com:7443" env:"EVENTS_URL"`
+	EventsTopic string        `name:"events-topic" help:"Channel of the change events: of all selected objects, or one of your own." default:"/data/ChangeEvents" env:"EVENTS_TOPIC"`
+	EventsNet   time.Duration `name:"events-net" help:"How often Salesforce is read as a safety net while changes are followed." default:"30m" env:"EVENTS_NET"`
+
+	BulkFrom int64 `name:"bulk-from" help:"From how many records on an object is read by a Bulk API job, not page by page; 0 is 50000." default:"50000" env:"BULK_FROM"`
 }
 
 // AWSConfig says which Partner Central account is registered in.
@@ -139,6 +144,9 @@ func (c *Config) Validate() error {
 		}
 		if s.DailyShare < 0 || s.DailyShare > 1 {
 			bad.Add("salesforce-daily-share", "out_of_range", "Give a part between 0 and 1, such as 0.8")
+		}
+		if s.Events != "" && s.Events != "on" && s.Events != "off" {
+			bad.Add("salesforce-events", "malformed", fmt.Sprintf("Write on or off, not %q", s.Events))
 		}
 		if s.BulkFrom < 0 {
 			bad.Add("salesforce-bulk-from", "out_of_range", "Give a number of records, such as 50000")

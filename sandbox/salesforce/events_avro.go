@@ -67,11 +67,18 @@ const eventNamespace = "com.sforce.eventbus"
 func headerFields() []avroField {
 	texts := avroList{"array", "string"}
 	return []avroField{
-		{Name: "entityName", Type: "string"}, {Name: "recordIds", Type: texts},
+		{Name: "entityName", Type: "string"},
+		{Name: "recordIds", Type: texts},
 		{Name: "changeType", Type: avroEnum{"enum", "ChangeType", changeTypes}},
-		{Name: "changeOrigin", Type: "string"}, {Name: "transactionKey", Type: "string"}, {Name: "sequenceNumber", Type: "int"},
-		{Name: "commitTimestamp", Type: "long"}, {Name: "commitNumber", Type: "long"}, {Name: "commitUser", Type: "string"},
-		{Name: "nulledFields", Type: texts}, {Name: "diffFields", Type: texts}, {Name: "changedFields", Type: texts},
+		{Name: "changeOrigin", Type: "string"},
+		{Name: "transactionKey", Type: "string"},
+		{Name: "sequenceNumber", Type: "int"},
+		{Name: "commitTimestamp", Type: "long"},
+		{Name: "commitNumber", Type: "long"},
+		{Name: "commitUser", Type: "string"},
+		{Name: "nulledFields", Type: texts},
+		{Name: "diffFields", Type: texts},
+		{Name: "changedFields", Type: texts},
 	}
 }
 

@@ -1,6 +1,7 @@
 package salesforce_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/hamba/avro/v2"
 	"google.golang.org/grpc"

@@ -74,8 +74,10 @@ func newEventSchemas(sch *schema) (eventSchemas, error) {
 		out.byObject[o], out.byID[s.id] = s, s.text
 	}
 	err := out.signal.make(avroRecord{"record", "Co_Sell_Signal__e", eventNamespace, []avroField{
-		{Name: "CreatedDate", Type: "long", Doc: "CreatedDate:DateTime"}, {Name: "CreatedById", Type: "string", Doc: "CreatedBy:EntityId"},
-		{Name: "Subject__c", Type: []any{"null", "string"}, Doc: "Data:Text"}, {Name: "Amount__c", Type: []any{"null", "double"}, Doc: "Data:Double"},
+		{Name: "CreatedDate", Type: "long", Doc: "CreatedDate:DateTime"},
+		{Name: "CreatedById", Type: "string", Doc: "CreatedBy:EntityId"},
+		{Name: "Subject__c", Type: []any{"null", "string"}, Doc: "Data:Text"},
+		{Name: "Amount__c", Type: []any{"null", "double"}, Doc: "Data:Double"},
 	}})
 	if err != nil {
 		return out, err

@@ -57,6 +57,31 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	return Identity{OrgID: s.orgID, UserID: s.userID, InstanceURL: s.instance, APIVersion: strings.TrimPrefix(v, "v")}, nil
 }
 
+// Session is what a call outside the REST API signs in with.
+type Session struct {
+	Token       string
+	InstanceURL string
+	OrgID       string // 18 characters
+	UserID      string
+	Client      string // the name that our own writes carry
+}
+
+// Session signs in if need be; ended is the token of a session that was refused, ""
+// at first.
+func (c *Client) Session(ctx context.Context, ended string) (Session, error) {
+	c.mu.Lock()
+	old := c.session
+	c.mu.Unlock()
+	if old != nil && old.token != ended {
+		old = nil
+	}
+	s, err := c.signedIn(ctx, old)
+	if err != nil {
+		return Session{}, err
+	}
+	return Session{Token: s.token, InstanceURL: s.instance, OrgID: s.orgID, UserID: s.userID, Client: c.cfg.ClientName}, nil
+}
+
 // signedIn gives a session other than ended (nil at first). Goroutines that
 // come with the same ended session share one sign-in; it outlives the caller
 // that began it, so that one person's Cancel doesn't fail the others.

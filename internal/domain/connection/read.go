@@ -11,7 +11,7 @@ type Read struct {
 	// much there is, the records in no order. A system that cannot is read page by
 	// page all the same.
 	Bulk bool
-	// IDs, at most 200, reads these records alone, deleted ones too, whenever they
+	// IDs reads these records alone, deleted ones too, whenever they
 	// were changed.
 	IDs []string
 	// Begun, if set, is told of the read before its first record, and again when it

@@ -55,7 +55,7 @@ var unguarded = map[string]bool{
 	"automation.Begin": true, "automation.Count": true, "automation.MakeDigest": true,
 	"mapping.InForce": true,
 	"handover.Ask":    true, "handover.ByOurID": true, "handover.ByRemoteID": true, "handover.ToldSince": true, "handover.CountWaiting": true, "registration.LookNow": true,
-	"connection.Report": true, "connection.Usage": true,
+	"connection.Report": true, "connection.Usage": true, "connection.Lease": true, "connection.Release": true, "connection.Took": true, "connection.StreamGoes": true,
 }
 
 func TestEveryUseCaseAsksWhoActs(t *testing.T) {
@@ -258,6 +258,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"automation.Digests":      {authz.ActionRead, func(ctx context.Context) error { _, err := auto.Digests(ctx, 1); return err }},
 		"automation.Digest":       {authz.ActionRead, func(ctx context.Context) error { _, err := auto.Digest(ctx, "x"); return err }},
 		"automation.MarkRead":     {authz.ActionChangeSettings, func(ctx context.Context) error { return auto.MarkRead(ctx, "x") }},
+		"connection.Stream":       {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.Stream(ctx); return err }},
 		"connection.List":         {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
 		"view.List":               {authz.ActionRead, func(ctx context.Context) error { _, err := views.List(ctx, "opportunity"); return err }},
 		"view.Save":               {authz.ActionSaveView, func(ctx context.Context) error { _, err := views.Save(ctx, "opportunity", "x", "", false); return err }},

@@ -37,6 +37,8 @@ type connectionView struct {
 	words  string // the last error for people
 	system string // the system's own text behind it
 	watch  watchView
+
+	changes changesView // of Salesforce
 }
 
 type connectionsData struct {
@@ -196,6 +198,12 @@ func (w *Web) connection(rw http.ResponseWriter, r *http.Request) {
 	if v.watch, err = w.watchOf(r, v); err != nil {
 		w.fail(rw, r, err)
 		return
+	}
+	if v.c.ID == salesforceID && v.c.Status != connection.StatusNotConnected {
+		if v.changes, err = w.changesOf(r); err != nil {
+			w.fail(rw, r, err)
+			return
+		}
 	}
 	w.render(rw, r, http.StatusOK, connectionPage(w.page(r, p), v, s))
 }

@@ -71,6 +71,7 @@ var guides = map[string]guide{
 			{"salesforce-client-secret", "Consumer secret, for the client credentials flow", true},
 			{"salesforce-username", "User name, for the JWT bearer flow instead of a secret", false},
 			{"salesforce-key-file", "PEM file with the private key, for the JWT bearer flow", false},
+			{"salesforce-events", "“on” to follow changes as they happen, see docs/connect.md", false},
 		},
 		deeds: []guideDeed{
 			{"People, so that owners and sellers have names and addresses", []string{"User"}, false},

@@ -104,6 +104,23 @@ func (s *Service) readActivities(ctx context.Context) (int64, error) {
 			return 0, fmt.Errorf("read %s: %w", o, err)
 		}
 	}
+	total, err := s.watchNew(ctx)
+	if err != nil {
+		return total, err
+	}
+	for _, o := range activityObjects {
+		n, err := s.activityMirror(o).changed(ctx)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// watchNew reads the activities of opportunities that became joint since the last
+// time.
+func (s *Service) watchNew(ctx context.Context) (int64, error) {
 	var total int64
 	for after := ""; ; {
 		list, err := s.Activities.Unwatched(ctx, after, watchBatch)
@@ -111,7 +128,7 @@ func (s *Service) readActivities(ctx context.Context) (int64, error) {
 			return total, err
 		}
 		if len(list) == 0 {
-			break
+			return total, nil
 		}
 		after = list[len(list)-1].OpportunityID
 		if err := mayRead(ctx); err != nil {
@@ -126,14 +143,6 @@ func (s *Service) readActivities(ctx context.Context) (int64, error) {
 			return total, err
 		}
 	}
-	for _, o := range activityObjects {
-		n, err := s.readChanged(ctx, o)
-		total += n
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
 }
 
 // firstMark sets where the reading of changes begins: what was there before is read
@@ -196,17 +205,31 @@ func (s *Service) storeActivities(ctx context.Context, tx *db.Tx, rows []activit
 	return nil
 }
 
-// readChanged reads the Tasks or Events that changed since the high-water mark, whatever
-// they are about: one that was moved to another record has to be seen.
-func (s *Service) readChanged(ctx context.Context, o activity.Object) (int64, error) {
+// activityMirror reads the Tasks or Events, whatever they are about: one that was
+// moved to another record has to be seen.
+func (s *Service) activityMirror(o activity.Object) followed {
 	var stored int64
-	_, err := read(ctx, s, string(o), "activity", func(ctx context.Context, what connection.Read) iter.Seq2[activity.Remote, error] {
+	source := func(ctx context.Context, what connection.Read) iter.Seq2[activity.Remote, error] {
 		return s.CRM.ChangedActivities(ctx, o, what)
-	}, func(r *activity.Remote) time.Time { return r.Stamp }, func(ctx context.Context, tx *db.Tx, rows []activity.Remote) error {
+	}
+	m := following(s, string(o), "activity", source, func(r *activity.Remote) time.Time { return r.Stamp }, func(ctx context.Context, tx *db.Tx, rows []activity.Remote) error {
 		return s.storeActivities(ctx, tx, rows, &stored)
 	})
-	if stored > 0 {
-		s.Hub.Publish(notify.News{Topic: "activities"})
+	told := func(err error) (int64, error) {
+		if stored > 0 {
+			s.Hub.Publish(notify.News{Topic: "activities"})
+		}
+		return stored, err
 	}
-	return stored, err
+	return followed{
+		object: m.object,
+		changed: func(ctx context.Context) (int64, error) {
+			_, err := m.changed(ctx)
+			return told(err)
+		},
+		byIDs: func(ctx context.Context, ids []string) (int64, error) {
+			_, err := m.byIDs(ctx, ids)
+			return told(err)
+		},
+	}
 }

@@ -121,7 +121,9 @@ const sweepBatch = 1000
 
 // Every says how often the periodic jobs run.
 type Every struct {
-	Pull    time.Duration
+	Pull time.Duration
+	// Net is how often Salesforce is read while its changes come as they happen.
+	Net     time.Duration
 	Sweep   time.Duration
 	Refresh time.Duration
 	// Changes is how often a portal's list of changes is read; Full how often all
@@ -199,7 +201,12 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	}
 	if s.CRM != nil {
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(every.Pull),
-			func() (river.JobArgs, *river.InsertOpts) { return PullArgs{}, syncOnce }, &river.PeriodicJobOpts{RunOnStart: true}))
+			func() (river.JobArgs, *river.InsertOpts) {
+				if !s.duePull(s.Clock.Now(), every.Net) {
+					return nil, nil
+				}
+				return PullArgs{}, syncOnce
+			}, &river.PeriodicJobOpts{RunOnStart: true}))
 		// The longer nobody looked, the more it matters: at each start, too.
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(every.Full),
 			func() (river.JobArgs, *river.InsertOpts) { return ReconcileArgs{}, syncOnce }, &river.PeriodicJobOpts{RunOnStart: true}))

@@ -83,30 +83,16 @@ var pullFlows = []automation.FlowID{automation.ReadRecords, automation.ReadActiv
 // readRecords reads what the flow of that name does.
 func (s *Service) readRecords(ctx context.Context) (int64, error) {
 	var total int64
-	accounts := accountIDs{}
-	for _, step := range []func(context.Context) (int64, error){
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople)
-		},
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Account", "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts)
-		},
-		func(ctx context.Context) (int64, error) { return 0, s.firstCards(ctx) },
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers)
-		},
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
-		},
-		func(ctx context.Context) (int64, error) { return s.readCards(ctx) },
-		func(ctx context.Context) (int64, error) {
-			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
-				func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
-					return s.storeOpportunities(ctx, tx, accounts, rows)
-				})
-		},
-		func(ctx context.Context) (int64, error) { return s.readRows(ctx) },
-	} {
+	steps := []func(context.Context) (int64, error){}
+	for _, o := range s.objects() {
+		if o.object == opportunityObject {
+			steps = append(steps, s.readCards)
+		}
+		if steps = append(steps, o.changed); o.object == accountObject {
+			steps = append(steps, func(ctx context.Context) (int64, error) { return 0, s.firstCards(ctx) })
+		}
+	}
+	for _, step := range append(steps, s.readRows) {
 		n, err := step(ctx)
 		total += n
 		if err != nil {
@@ -116,6 +102,49 @@ func (s *Service) readRecords(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
+// followed is an object whose records the mirror holds, and the two ways of reading
+// it: what changed since the last time, and some records by their ids.
+type followed struct {
+	object  string
+	changed func(context.Context) (int64, error)
+	byIDs   func(context.Context, []string) (int64, error)
+}
+
+func following[T any](s *Service, object, table string, source func(context.Context, connection.Read) iter.Seq2[T, error],
+	stamp func(*T) time.Time, store func(context.Context, *db.Tx, []T) error,
+) followed {
+	return followed{
+		object:  object,
+		changed: func(ctx context.Context) (int64, error) { return read(ctx, s, object, table, source, stamp, store) },
+		byIDs: func(ctx context.Context, ids []string) (int64, error) {
+			r := &reader[T]{s: s, object: object, source: source, stamp: stamp, store: store, quiet: true}
+			err := r.stream(ctx, connection.Read{IDs: ids})
+			return r.progress.Done, err
+		},
+	}
+}
+
+// objects are what is mirrored, in the order in which it is read, but for activities,
+// which follow it.
+func (s *Service) objects() []followed {
+	accounts := accountIDs{}
+	return []followed{
+		following(s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople),
+		following(s, accountObject, "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts),
+		following(s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers),
+		following(s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts),
+		following(s, opportunityObject, "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
+			func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
+				return s.storeOpportunities(ctx, tx, accounts, rows)
+			}),
+	}
+}
+
+const (
+	accountObject     = "Account"
+	opportunityObject = "Opportunity"
+)
+
 // reader is one object's records on their way into the mirror.
 type reader[T any] struct {
 	s      *Service
@@ -124,6 +153,7 @@ type reader[T any] struct {
 	source func(context.Context, connection.Read) iter.Seq2[T, error]
 	stamp  func(*T) time.Time
 	store  func(context.Context, *db.Tx, []T) error
+	quiet  bool // nobody is told how far it is
 
 	mappedBy string           // the fingerprint of the mapping that it is read by
 	mark     time.Time        // up to where everything is stored
@@ -227,6 +257,13 @@ func (r *reader[T]) begins(b connection.Begun) bool {
 
 func (r *reader[T]) publish(size int64) {
 	r.progress.Total = size
+	r.tell()
+}
+
+func (r *reader[T]) tell() {
+	if r.quiet {
+		return
+	}
 	r.s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
 }
 
@@ -254,7 +291,7 @@ func (r *reader[T]) stream(ctx context.Context, what connection.Read) error {
 			return fmt.Errorf("store %s: %w", r.object, err)
 		}
 		r.progress.Done += int64(len(c.rows))
-		r.s.Hub.Publish(notify.News{Topic: TopicSync, Data: r.progress})
+		r.tell()
 	}
 	return ctx.Err()
 }

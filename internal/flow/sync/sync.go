@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/base/clock"
@@ -133,6 +134,12 @@ type Service struct {
 	// Background marks the calls to the CRM that nobody waits for, so that they
 	// leave the last of its daily calls to people; nil marks none.
 	Background func(context.Context) context.Context
+
+	// Events is the CRM's stream of changes; nil has changes polled only.
+	Events Events
+
+	live   atomic.Bool  // changes come as they happen, to this worker or another
+	pulled atomic.Int64 // when the last routine read was planned, in milliseconds
 
 	bulk *bulk.Service // set by HookBulk; nil has no acts carried on
 }
