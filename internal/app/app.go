@@ -31,6 +31,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
@@ -62,6 +63,7 @@ type App struct {
 	Intros        *intro.Service
 	Approvals     *approval.Service
 	Tagging       *tagging.Service
+	Routes        *route.Service
 	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
@@ -144,6 +146,9 @@ func (a *App) build(ctx context.Context, works Works) error {
 		}
 		for some := range slices.Chunk(changed, db.MaxIn) {
 			if err := a.Tagging.Check(ctx, tx, some); err != nil {
+				return err
+			}
+			if err := a.Routes.Check(ctx, tx, some); err != nil {
 				return err
 			}
 		}
@@ -271,8 +276,9 @@ func (a *App) connect() error {
 	a.Registrations = registration.NewService(a.DB, a.Clock, portals, pace)
 	a.Tagging = tagging.NewService(a.DB, a.Clock, a.Opportunities)
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
+	a.Routes = route.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities, a.Approvals)
 	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, a.Approvals, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
-	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging
+	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging, a.Sync.Routes = a.Registrations, a.Invitations, a.Tagging, a.Routes
 	return nil
 }
 

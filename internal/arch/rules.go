@@ -15,6 +15,7 @@ var domainOrder = []string{
 	"approval",
 	"invitation",
 	"tagging",
+	"route",
 	"offer",
 	"connection",
 	"view",

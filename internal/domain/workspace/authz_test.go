@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
@@ -46,6 +47,7 @@ var unguarded = map[string]bool{
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
+	"route.Check": true, "route.CheckAll": true, "route.CheckDeal": true, "route.Concerned": true, "registration.Rerouted": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"connection.Report": true, "connection.Usage": true,
 }
@@ -59,6 +61,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	apprs := approval.NewService(d, c, opps, regs, acts)
 	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
 	tags := tagging.NewService(d, c, opps)
+	routes := route.NewService(d, c, opps, regs, acts, apprs)
 	views, work, intros := view.NewService(d, c), NewService(d, c), intro.NewService(d, c, acts)
 	yes := true
 	cases := map[string]guarded{
@@ -216,6 +219,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"tagging.Accept":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Accept(ctx, "x", "y", "{}", "why") }},
 		"tagging.Reopen":          {authz.ActionUpdate, func(ctx context.Context) error { return tags.Reopen(ctx, "x", "y") }},
 		"tagging.Correct":         {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Correct(ctx, "x", "y", "{}"); return err }},
+		"tagging.Again":           {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Again(ctx, "x"); return err }},
 		"tagging.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := tags.Try(ctx, "x", "y", "{}"); return err }},
 		"tagging.Withdraw":        {authz.ActionUpdate, func(ctx context.Context) error { return tags.Withdraw(ctx, "x") }},
 		"connection.List":         {authz.ActionReadOperations, func(ctx context.Context) error { _, err := conns.List(ctx); return err }},
@@ -229,12 +233,21 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.Search":        {authz.ActionRead, func(ctx context.Context) error { _, err := work.Search(ctx, "x", 1); return err }},
 		"workspace.Registrations": {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
 		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, TodayQuery{}); return err }},
+		"route.Rules":             {authz.ActionRead, func(ctx context.Context) error { _, _, err := routes.Rules(ctx); return err }},
+		"route.SetRules":          {authz.ActionChangeSettings, func(ctx context.Context) error { return routes.SetRules(ctx, route.DefaultRules(), 9) }},
+		"route.Preview":           {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := routes.Preview(ctx, nil); return err }},
+		"route.List":              {authz.ActionRead, func(ctx context.Context) error { _, err := routes.List(ctx, route.Query{}); return err }},
+		"route.Of":                {authz.ActionRead, func(ctx context.Context) error { _, err := routes.Of(ctx, "x"); return err }},
+		"route.Counts":            {authz.ActionRead, func(ctx context.Context) error { _, err := routes.Counts(ctx); return err }},
+		"route.Get":               {authz.ActionRead, func(ctx context.Context) error { _, err := routes.Get(ctx, "x"); return err }},
+		"route.Decide":            {authz.ActionDecideRoute, func(ctx context.Context) error { _, err := routes.Decide(ctx, "x", 1, route.Decision{}); return err }},
+		"route.Reopen":            {authz.ActionDecideRoute, func(ctx context.Context) error { _, err := routes.Reopen(ctx, "x", 1, "why"); return err }},
 		"workspace.Summary":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
 		"workspace.Calendar":      {authz.ActionRead, func(ctx context.Context) error { _, _, err := work.Calendar(ctx); return err }},
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "approval": apprs, "tagging": tags, "route": routes, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

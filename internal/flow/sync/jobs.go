@@ -57,6 +57,13 @@ type (
 	DecideArgs struct{}
 	// TaggingArgs is the job that asks changed tagging rules about every opportunity.
 	TaggingArgs struct{}
+	// RouteArgs is the job that asks changed route rules about every opportunity.
+	RouteArgs struct{}
+	// RouteDealArgs is the job that looks at the routes of one deal after its
+	// registrations changed.
+	RouteDealArgs struct {
+		OpportunityID string `json:"opportunity_id" river:"unique"`
+	}
 )
 
 // Kind names the job.
@@ -92,11 +99,17 @@ func (DecideArgs) Kind() string { return "joint_decide" }
 // Kind names the job.
 func (TaggingArgs) Kind() string { return "tagging_check" }
 
+// Kind names the job.
+func (RouteArgs) Kind() string { return "route_check" }
+
+// Kind names the job.
+func (RouteDealArgs) Kind() string { return "route_deal" }
+
 // JobKinds names the kinds of all jobs of the flows.
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
-		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), RouteArgs{}.Kind(), RouteDealArgs{}.Kind(), BulkArgs{}.Kind(),
 	}
 }
 
@@ -162,6 +175,8 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	jobs.Add(r, 0, func(ctx context.Context, _ SweepArgs) error { return s.Sweep(ctx, client()) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ TaggingArgs) error { return s.Tagging.CheckAll(ctx) })
+	jobs.Add(r, time.Hour, func(ctx context.Context, _ RouteArgs) error { return s.Routes.CheckAll(ctx) })
+	jobs.Add(r, 0, func(ctx context.Context, a RouteDealArgs) error { return s.Routes.CheckDeal(ctx, a.OpportunityID) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
@@ -225,12 +240,24 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	if s.CRM != nil {
 		s.Invitations.CRM = s.CRM
 	}
-	s.Registrations.Happened = s.Activities.OnRegistration
+	s.Registrations.Happened = func(ctx context.Context, tx *db.Tx, e registration.Event) error {
+		if err := s.Activities.OnRegistration(ctx, tx, e); err != nil {
+			return err
+		}
+		concerned, err := s.Routes.Concerned(ctx, tx, e)
+		if err != nil || !concerned {
+			return err
+		}
+		return client().Insert(ctx, tx, RouteDealArgs{OpportunityID: e.Registration.OpportunityID}, anyOnce)
+	}
 	s.Opportunities.PlanDecision = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, DecideArgs{}, anyOnce)
 	}
 	s.Tagging.PlanCheck = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, TaggingArgs{}, anyOnce)
+	}
+	s.Routes.PlanCheck = func(ctx context.Context, tx *db.Tx) error {
+		return client().Insert(ctx, tx, RouteArgs{}, anyOnce)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/invitation"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -113,6 +114,7 @@ type Service struct {
 	Activities    *activity.Service
 	Invitations   *invitation.Service
 	Tagging       *tagging.Service
+	Routes        *route.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
 
