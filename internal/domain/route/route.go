@@ -257,6 +257,9 @@ type Conflict struct {
 // Late reports whether the deadline is past and nobody decided.
 func (c *Conflict) Late(today date.Date) bool { return c.State.Open() && c.DueOn.Before(today) }
 
+// Claimants names who claims the deal.
+func (c *Conflict) Claimants() string { return c.Claims.V.names() }
+
 // PartyLabel is the name of a party of the conflict, by its key.
 func (c *Conflict) PartyLabel(key string) string {
 	if key == WinnerAll {

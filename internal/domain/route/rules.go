@@ -12,12 +12,13 @@ const (
 )
 
 // DefaultRules are the rules until a Director changes them. Two working days are what
-// the handbook gives for the contact with a partner, one for a deal registration. No
-// default holds a deal that one cloud alone works.
+// the handbook gives for the contact with a partner, one for a deal registration.
+// Only a reseller of record against a cloud that sells the deal holds it: most others
+// are settled while co-selling goes on, and a Director can let them hold.
 func DefaultRules() Rules {
 	return Rules{
 		{
-			ID: "incumbent_keeps_renewal", Enabled: true, Verified: true, Kind: KindIncumbent, Source: hb + ", route conflicts", Days: 2, Holds: true,
+			ID: "incumbent_keeps_renewal", Enabled: true, Verified: true, Kind: KindIncumbent, Source: hb + ", route conflicts", Days: 2,
 			Title: "Renewal of a deal that another partner sold",
 			Why:   "The incumbent partner keeps the renewal, and nothing is quoted directly or by another while there is one.",
 			When:  []tagging.Condition{{Field: tagging.FieldType, Op: tagging.OpOneOf, Values: []string{"Renewal"}}},

@@ -37,6 +37,7 @@ const (
 	ItemAsked      ItemKind = "asked"           // one's own request waits, or was decided on: take note
 	ItemInvitation ItemKind = "invitation"      // a partner offers a deal or a lead: answer it, or try again
 	ItemIntro      ItemKind = "intro_outcome"   // an intro meeting is over: say whether it was held
+	ItemRoute      ItemKind = "route"           // two sides claim a deal: decide whose route it is
 	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
@@ -58,6 +59,7 @@ type Item struct {
 	Since          time.Time          `json:"since"`
 	InvitationID   string             `json:"invitation_id"`
 	IntroID        string             `json:"intro_id"`
+	RouteID        string             `json:"route_conflict_id"`
 	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
 	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
 	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
@@ -121,6 +123,9 @@ func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 		t.Items = append(t.Items, item)
 	}
 	if err := s.addIntros(ctx, &t, q.OwnerCRMID, now); err != nil {
+		return Today{}, err
+	}
+	if err := s.addRoutes(ctx, &t, q.OwnerCRMID, now); err != nil {
 		return Today{}, err
 	}
 	if q.OwnerCRMID == "" { // nobody owns an invitation

@@ -73,6 +73,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerWork()
 	s.registerOversight()
 	s.registerTagging()
+	s.registerRoutes()
 	s.registerInvitationsMany()
 	s.registerMachinery()
 	s.registerViews()
@@ -141,6 +142,7 @@ func tags() []*huma.Tag {
 		{Name: "Activities", Description: "What happened on deals and accounts, made in Tandem, by the engine or in Salesforce."},
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
 		{Name: "Tagging", Description: "Deals whose partner and route fields in Salesforce are wrong, and their corrections."},
+		{Name: "Route conflicts", Description: "Deals that two sides claim, and by whose route they go."},
 		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
 		{Name: "Invitations", Description: "Deals and leads that partners offer us."},
 		{Name: "Views", Description: "Saved views of lists."},

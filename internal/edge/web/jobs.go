@@ -242,6 +242,10 @@ func jobWords(kind string) string {
 		return "Ask the joint rule anew"
 	case (sync.TaggingArgs{}).Kind():
 		return "Look at the tags of all deals"
+	case (sync.RouteArgs{}).Kind():
+		return "Look at the routes of all deals"
+	case (sync.RouteDealArgs{}).Kind():
+		return "Look at the route of a deal"
 	case (sync.BulkArgs{}).Kind():
 		return "Do an act on many deals"
 	}

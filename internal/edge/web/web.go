@@ -68,6 +68,8 @@ func New(a *app.App) *Web {
 	w.routesCoverage()
 	w.routesAttention()
 	w.routesTagging()
+	w.routesRoutes()
+	w.routesRouteRules()
 	w.routesConflicts()
 	w.routesFields()
 	w.routesInvitations()

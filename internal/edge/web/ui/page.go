@@ -18,6 +18,7 @@ const (
 	AreaCoverage      Area = "coverage"
 	AreaAttention     Area = "attention"
 	AreaConflicts     Area = "conflicts"
+	AreaRoutes        Area = "routes"
 	AreaTagging       Area = "tagging"
 	AreaInvitations   Area = "invitations"
 	AreaConnections   Area = "connections"
@@ -60,6 +61,7 @@ func DefaultNav() []NavItem {
 		{Area: AreaCoverage, Label: "Coverage", Href: "/coverage", Icon: IconColumns, Go: "v"},
 		{Area: AreaAttention, Label: "Needs attention", Href: "/attention", Icon: IconWarn, Go: "n"},
 		{Area: AreaConflicts, Label: "Conflicts", Href: "/conflicts", Icon: IconDiffer, Go: "x"},
+		{Area: AreaRoutes, Label: "Route conflicts", Href: "/routes", Icon: IconLink, Go: "u"},
 		{Area: AreaTagging, Label: "Tagging", Href: "/tagging", Icon: IconTag, Go: "g"},
 		{Area: AreaInvitations, Label: "Invitations", Href: "/invitations", Icon: IconInbox, Go: "i"},
 		{Area: AreaConnections, Label: "Connections", Href: "/connections", Icon: IconPlug, Go: "c"},
