@@ -83,7 +83,7 @@ func (e *evidence) tags(o *opportunity.Opportunity) tagging.Tags {
 // sale.
 func (e *evidence) claims(o *opportunity.Opportunity) Claims {
 	b := claimsBuilder{matcher: e.matcher}
-	b.partner(o.FulfillmentPartner, Ground{Basis: BasisResale, Field: "Resale partner", Detail: o.ResaleTrack})
+	b.partner(o.FulfillmentPartner, Ground{Basis: BasisResale, Field: "Resale partner", Detail: track(o.ResaleTrack)})
 	b.partner(o.DRPartner, Ground{Basis: BasisDealRegistration, Field: "DR partner", Detail: o.DRDealType})
 	b.partner(o.Distributor, Ground{Basis: BasisDistributor, Field: "Distributor"})
 	if w := e.incumbent(o); w != nil {
@@ -125,6 +125,13 @@ func (e *evidence) incumbent(o *opportunity.Opportunity) *wonRow {
 		return &e.won[o.AccountCRMID][i]
 	}
 	return nil
+}
+
+func track(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "track " + name
 }
 
 type claimsBuilder struct {

@@ -52,7 +52,7 @@ func DefaultRules() Rules {
 			TheirStep: "Show order, qualification or in-country support, in that order",
 		},
 		{
-			ID: "direct_quote", Enabled: true, Verified: false, Kind: KindDirect, Source: desk + ", weekly review: is the quote built right for the route?", Days: 2,
+			ID: "direct_quote", Enabled: true, Verified: false, Kind: KindDirect, Source: desk + ", weekly review whether the quote is built right for the route", Days: 2,
 			Title: "Quoted directly, though a partner sells the deal",
 			Why:   "A change of the route after the order needs a contract reset: settle it before the quote goes out.",
 			When: []tagging.Condition{

@@ -42,7 +42,7 @@ func TestAWrongTagIsFoundCorrectedInSalesforceAndGone(t *testing.T) {
 	if made.ID == "" || made.AskedBy == "" {
 		t.Errorf("%+v", made)
 	}
-	shared.do(t, call{method: http.MethodPost, path: "/sync"})
+	shared.do(t, call{method: http.MethodPost, path: "/sync-runs", body: `{}`}).want(t, http.StatusAccepted)
 	within(t, "the deal is found wrong still", func() bool {
 		for _, x := range into[items[api.TagFinding]](t, shared.get(t, "/tagging/findings?limit=200&rule="+f.Rule).want(t, http.StatusOK)).Items {
 			if x.OpportunityID == f.OpportunityID {

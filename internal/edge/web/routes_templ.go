@@ -1171,15 +1171,15 @@ func decideForm(p routePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field{Name: "our_step", Label: "Our next step", Value: p.form.OurStep, Error: faultOf(p.fields, "our_step")}.Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field{Name: "our_step", Label: "Our next step", Type: "textarea", Value: p.form.OurStep, Error: faultOf(p.fields, "our_step")}.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field{Name: "our_step_on", Label: "By", Type: "date", Narrow: true, Value: string(p.form.OurStepOn), Error: faultOf(p.fields, "our_step_on")}.Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field{Name: "our_step_on", Label: "Ours by", Type: "date", Narrow: true, Value: string(p.form.OurStepOn), Error: faultOf(p.fields, "our_step_on")}.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field{Name: "their_step", Label: "The partner's next step", Value: p.form.TheirStep, Error: faultOf(p.fields, "their_step")}.Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field{Name: "their_step", Label: "The partner's next step", Type: "textarea", Value: p.form.TheirStep, Error: faultOf(p.fields, "their_step")}.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -231,11 +231,11 @@ func routeRuleHTML(d routeRuleData) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.SelectField{Name: "kind", Label: "Sides", Options: kindOptions(d.rule.Kind), Error: faultOf(d.fields, "kind")}.Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.SelectField{Name: "kind", Label: "Sides", Required: true, Options: kindOptions(d.rule.Kind), Error: faultOf(d.fields, "kind")}.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Field{Name: "days", Label: "To decide within", Type: "number", Narrow: true, Suffix: "working days", Value: strconv.Itoa(d.rule.Days), Error: faultOf(d.fields, "days")}.Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Field{Name: "days", Label: "To decide within", Type: "number", Narrow: true, Required: true, Suffix: "working days", Value: strconv.Itoa(d.rule.Days), Error: faultOf(d.fields, "days")}.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -251,11 +251,11 @@ func routeRuleHTML(d routeRuleData) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Field{Name: "our_step", Label: "Our next step, proposed", Value: d.rule.OurStep, Error: faultOf(d.fields, "our_step")}.Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Field{Name: "our_step", Label: "Our next step, proposed", Type: "textarea", Value: d.rule.OurStep, Error: faultOf(d.fields, "our_step")}.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Field{Name: "their_step", Label: "The partner's next step, proposed", Value: d.rule.TheirStep, Error: faultOf(d.fields, "their_step")}.Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Field{Name: "their_step", Label: "The partner's next step, proposed", Type: "textarea", Value: d.rule.TheirStep, Error: faultOf(d.fields, "their_step")}.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
