@@ -140,7 +140,7 @@ func (w *Web) routeTable(rows []route.Row) ui.DataTable {
 	}
 	for i := range rows {
 		c, o := &rows[i].Conflict, &rows[i].Opportunity
-		due := templ.Component(ui.Muted("–"))
+		due := ui.Muted("–")
 		if c.State.Open() {
 			due = w.dueCell(c)
 		}
