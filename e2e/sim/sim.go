@@ -19,10 +19,12 @@ import (
 	"github.com/tandem-cosell/tandem/internal/connect/aws"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	flow "github.com/tandem-cosell/tandem/internal/flow/sync"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -200,6 +202,7 @@ func (w *world) start() {
 		DB: w.db, Clock: w.clock, Log: quiet, Opportunities: opps, Activities: acts, Connections: connection.NewService(w.db, w.clock), Hub: &notify.Hub{},
 		Registrations: w.regs, Tagging: tagging.NewService(w.db, w.clock, opps), CRM: flow.Guard(salesforce.NewCRM(crm, "USD"), auto), Automation: auto, Portals: []flow.Portal{w.portal},
 	}
+	w.sync.Routes = route.NewService(w.db, w.clock, opps, w.regs, acts, approval.NewService(w.db, w.clock, opps, w.regs, acts))
 	push := func(ctx context.Context, tx *db.Tx) error { return w.plan(ctx, tx, "push", "") }
 	w.regs.Wake = func(ctx context.Context, tx *db.Tx, ids ...string) error {
 		for _, id := range ids {

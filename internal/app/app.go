@@ -35,6 +35,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
@@ -68,6 +69,7 @@ type App struct {
 	Tagging       *tagging.Service
 	Automation    *automation.Service
 	Mappings      *mapping.Service
+	Routes        *route.Service
 	Invitations   *invitation.Service
 	Connections   *connection.Service
 	Views         *view.Service
@@ -156,6 +158,9 @@ func (a *App) build(ctx context.Context, works Works) error {
 		}
 		for some := range slices.Chunk(changed, db.MaxIn) {
 			if err := a.Tagging.Check(ctx, tx, some); err != nil {
+				return err
+			}
+			if err := a.Routes.Check(ctx, tx, some); err != nil {
 				return err
 			}
 		}
@@ -322,8 +327,9 @@ func (a *App) connect() error {
 		return a.Automation.Count(ctx, tx, automation.CheckTagging, automation.Counts{Looked: int64(looked), Changed: int64(changed), Unchanged: max(0, int64(looked-changed))})
 	}
 	a.Approvals = approval.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities)
+	a.Routes = route.NewService(a.DB, a.Clock, a.Opportunities, a.Registrations, a.Activities, a.Approvals)
 	a.Invitations = invitation.NewService(a.DB, a.Clock, inboxes, a.Registrations, a.Approvals, invitation.Pace{Task: pace.Task, Retry: pace.Retry, Max: pace.Max})
-	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging = a.Registrations, a.Invitations, a.Tagging
+	a.Sync.Registrations, a.Sync.Invitations, a.Sync.Tagging, a.Sync.Routes = a.Registrations, a.Invitations, a.Tagging, a.Routes
 	return nil
 }
 

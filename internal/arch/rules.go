@@ -17,6 +17,7 @@ var domainOrder = []string{
 	"invitation",
 	"tagging",
 	"mapping",
+	"route",
 	"offer",
 	"connection",
 	"automation",

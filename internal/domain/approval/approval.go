@@ -66,8 +66,9 @@ const (
 // that record, "" for the whole. Title and Details say it in words, Arguments is
 // the JSON that the executor gets. What is about no opportunity of ours says the
 // deal's name, account, amount and whether it is contested; for the others these
-// are looked up. Unvalued says that no value of ours is at stake, as in the answer
-// to an invitation: no limit is compared with it.
+// are looked up. Own says that the deal is the actor's, where a policy asks for it.
+// Unvalued says that no value of ours is at stake, as in the answer to an
+// invitation: no limit is compared with it.
 type Wish struct {
 	Name          string
 	Action        authz.Action
@@ -82,6 +83,7 @@ type Wish struct {
 	AccountName   string
 	Amount        money.Amount
 	Contested     bool
+	Own           bool
 	Unvalued      bool
 }
 

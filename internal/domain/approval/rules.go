@@ -67,7 +67,7 @@ func dollars(a money.Amount) *int64 {
 // facts gives what the policies look at of a wish.
 func (s *Service) facts(ctx context.Context, q db.Queryer, w *Wish) (authz.Facts, error) {
 	rules, _, err := setting.Load(ctx, q, RulesSetting, DefaultRules)
-	f := authz.Facts{ThresholdUSD: rules.ThresholdUSD, Contested: w.Contested}
+	f := authz.Facts{ThresholdUSD: rules.ThresholdUSD, Contested: w.Contested, Own: w.Own}
 	if err != nil {
 		return f, err
 	}

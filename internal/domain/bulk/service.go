@@ -241,6 +241,10 @@ func (s *Service) foreseeSubmit(ctx context.Context, x *act, row *Row, joint []o
 	if err != nil {
 		return err
 	}
+	if dry.State == registration.StateOffRoute {
+		row.Outcome, row.Message = OutcomeBlocked, "Held by a route conflict: "+dry.Reason
+		return nil
+	}
 	if dry.Blocking > 0 {
 		row.Outcome, row.Message = OutcomeBlocked, "To be mended in Salesforce: "+blocking(dry.Findings)
 		return nil

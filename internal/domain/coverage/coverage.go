@@ -168,7 +168,7 @@ func (f *Figures) add(x *groupRow) {
 	f.Joint += x.Count
 	if !slices.Contains(registeredStates(), x.State) {
 		switch x.State {
-		case registration.StateBlocked:
+		case registration.StateBlocked, registration.StateOffRoute:
 			f.Blocked += x.Count
 		case registration.StateFailed:
 			f.Failed += x.Count

@@ -160,7 +160,7 @@ func (s *Service) explain(ctx context.Context, a *asked, rows []Deal) error {
 
 func (d *Deal) place() What {
 	switch {
-	case d.State == registration.StateBlocked:
+	case d.State == registration.StateBlocked, d.State == registration.StateOffRoute:
 		return WhatBlocked
 	case d.State == registration.StateFailed:
 		return WhatFailed
@@ -182,6 +182,9 @@ func (d *Deal) why(connected bool, fields []openField) string {
 	portal := d.Cloud.Portal()
 	switch d.Place {
 	case WhatBlocked:
+		if d.State == registration.StateOffRoute {
+			return d.Reason
+		}
 		var labels []string
 		for _, f := range d.Findings {
 			if f.Severity == registration.SeverityError && !slices.Contains(labels, f.Label) {

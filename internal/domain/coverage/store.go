@@ -81,10 +81,12 @@ func (a *asked) within(w What) (string, []any) {
 		return `1 = 1`, nil
 	case WhatRegistered:
 		return in, []any{states}
-	case WhatBlocked, WhatFailed:
-		return `r.state = ?`, []any{string(w)}
+	case WhatBlocked:
+		return `r.state IN (?)`, []any{[]registration.State{registration.StateBlocked, registration.StateOffRoute}}
+	case WhatFailed:
+		return `r.state = ?`, []any{registration.StateFailed}
 	case WhatWaiting:
-		return out, []any{append(states, registration.StateBlocked, registration.StateFailed)}
+		return out, []any{append(states, registration.StateBlocked, registration.StateOffRoute, registration.StateFailed)}
 	case WhatUnregistered:
 		return out, []any{states}
 	case WhatLateRegister:
@@ -94,7 +96,7 @@ func (a *asked) within(w What) (string, []any) {
 	case WhatLateUpdate:
 		return in + ` AND r.stale_since < ?`, []any{states, a.changedBefore}
 	}
-	return `r.state IN ('blocked', 'failed') OR ` + out + ` AND j.decided_at < ? OR ` + in + ` AND (r.conflicts > 0 OR r.refused > 0 OR r.stale_since < ?)`,
+	return `r.state IN ('blocked', 'off_route', 'failed') OR ` + out + ` AND j.decided_at < ? OR ` + in + ` AND (r.conflicts > 0 OR r.refused > 0 OR r.stale_since < ?)`,
 		[]any{states, a.jointBefore, states, a.changedBefore}
 }
 

@@ -71,6 +71,9 @@ func (e *portalError) Error() string { return e.err.Error() }
 func (e *portalError) Unwrap() error { return e.err }
 
 func (s *Service) step(ctx context.Context, p Portal, r *Registration, look bool) error {
+	if stopped, err := s.stopped(ctx, r); stopped || err != nil {
+		return err
+	}
 	switch r.State {
 	case StateChecking, StateBlocked:
 		return s.check(ctx, p, r)
@@ -166,6 +169,16 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bo
 		return s.save(ctx, r, func(tx *db.Tx) error { return s.withdraw(ctx, tx, r, deletedThere) })
 	}
 	if remote.ID == "" {
+		stop, err := s.Stop(ctx, s.db, r.OpportunityID, r.Cloud)
+		if err != nil {
+			return err
+		}
+		if stop.By != "" {
+			if !look {
+				r.CreateToken = "" // nothing was sent under it
+			}
+			return s.keepBack(ctx, r, stop)
+		}
 		remote, err = p.Create(ctx, json.RawMessage(r.Payload), r.CreateToken)
 		s.called(ctx, r, "Create", err, json.RawMessage(r.Payload), map[string]string{"id": remote.ID, "version": remote.Version})
 		if err != nil {

@@ -36,13 +36,14 @@ const (
 	StateClosedLost     State = "closed_lost"     // lost, and said so in the portal
 	StateFailed         State = "failed"          // the portal refused a call for good; needs attention
 	StateWithdrawn      State = "withdrawn"       // no longer joint, or closed, before it reached the portal
+	StateOffRoute       State = "off_route"       // the deal goes by another route, or its route is not decided: not sent
 )
 
 // States lists all states in the order of the life.
 func States() []State {
 	return []State{
 		StateChecking, StateBlocked, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted,
-		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed, StateWithdrawn,
+		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed, StateOffRoute, StateWithdrawn,
 	}
 }
 
@@ -59,6 +60,8 @@ func (s State) Label() string {
 		return "Needs attention"
 	case StateAssociated:
 		return "Solutions linked"
+	case StateOffRoute:
+		return "Held by route"
 	case "":
 		return ""
 	}
@@ -68,7 +71,7 @@ func (s State) Label() string {
 // InPortal reports whether a registration in this state exists at the partner.
 func (s State) InPortal() bool {
 	switch s {
-	case StateChecking, StateBlocked, StateCreating, StateFailed, StateWithdrawn:
+	case StateChecking, StateBlocked, StateCreating, StateFailed, StateOffRoute, StateWithdrawn:
 		return false
 	}
 	return true
@@ -76,11 +79,12 @@ func (s State) InPortal() bool {
 
 // moves says which states may follow which. What is not here is an error.
 var moves = map[State][]State{
-	StateChecking:       {StateBlocked, StateCreating, StateWithdrawn, StateFailed},
-	StateBlocked:        {StateChecking, StateCreating, StateWithdrawn},
-	StateCreating:       {StateCreated, StateWithdrawn, StateFailed},
-	StateCreated:        {StateAssociated, StateFailed},
-	StateAssociated:     {StateSubmitting, StateFailed},
+	StateChecking:       {StateBlocked, StateCreating, StateOffRoute, StateWithdrawn, StateFailed},
+	StateBlocked:        {StateChecking, StateCreating, StateOffRoute, StateWithdrawn},
+	StateOffRoute:       {StateChecking, StateCreated, StateAssociated, StateWithdrawn},
+	StateCreating:       {StateCreated, StateOffRoute, StateWithdrawn, StateFailed},
+	StateCreated:        {StateAssociated, StateOffRoute, StateFailed},
+	StateAssociated:     {StateSubmitting, StateOffRoute, StateFailed},
 	StateSubmitting:     {StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateRejected, StateFailed},
 	StateSubmitted:      {StateInReview, StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost, StateFailed},
 	StateInReview:       {StateSubmitted, StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost, StateFailed},
@@ -107,7 +111,9 @@ func (s State) CanBecome(next State) bool { return slices.Contains(moves[s], nex
 // base of the three-way merge. Outgoing, Held, Refused and Conflicts count the
 // fields that differ and are to be sent, wait for a lock, were refused, or wait for
 // a person; StaleSince is since when, zero when the portal knows all that we know.
-// Urgent says that a person waits for what is outgoing.
+// Urgent says that a person waits for what is outgoing. FailedFrom is where a failed
+// registration, or one off its route, goes on; StoppedBy the record that keeps one off
+// its route, Reason why.
 type Registration struct {
 	ID              string          `db:"id" json:"id"`
 	OpportunityID   string          `db:"opportunity_id" json:"opportunity_id"`
@@ -149,6 +155,7 @@ type Registration struct {
 	SentAt          time.Time       `db:"sent_at" json:"sent_at"`
 	Urgent          bool            `db:"urgent" json:"urgent"`
 	FailedFrom      State           `db:"failed_from" json:"failed_from"`
+	StoppedBy       string          `db:"stopped_by" json:"stopped_by"`
 	CRMDirty        bool            `db:"crm_dirty" json:"crm_dirty"`
 	CRMError        string          `db:"crm_error" json:"crm_error"`
 	CRMRowID        string          `db:"crm_row_id" json:"crm_row_id"`

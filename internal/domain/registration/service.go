@@ -73,6 +73,10 @@ type Service struct {
 	// Gate is asked before a person's act that reaches the portal is stored: an
 	// error stops it.
 	Gate func(ctx context.Context, tx *db.Tx, a Act) error
+	// Stop is asked before a deal that is not with the partner yet is sent there: what
+	// keeps it back, the zero value for nothing. Whoever changes its answer calls
+	// Rerouted in the same transaction.
+	Stop func(ctx context.Context, q db.Queryer, opportunityID string, c cloud.Cloud) (Stop, error)
 }
 
 // Act is what a person is about to do towards a portal. Registration is nil when
@@ -96,6 +100,7 @@ func NewService(d *db.DB, c clock.Clock, portals []Portal, pace Pace) *Service {
 	s.Write = func(context.Context, *db.Tx) error { return nil }
 	s.Look = func(context.Context, *db.Tx, cloud.Cloud) error { return nil }
 	s.Gate = func(context.Context, *db.Tx, Act) error { return nil }
+	s.Stop = func(context.Context, db.Queryer, string, cloud.Cloud) (Stop, error) { return Stop{}, nil }
 	return s
 }
 
@@ -159,7 +164,7 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 	}
 	r := have[i]
 	switch {
-	case !ok && (r.State == StateChecking || r.State == StateBlocked || r.State == StateFailed && r.neverSent()):
+	case !ok && (r.State == StateChecking || r.State == StateBlocked || r.State == StateOffRoute && r.RemoteID == "" || r.State == StateFailed && r.neverSent()):
 		if err := s.withdraw(ctx, tx, &r, why); err != nil {
 			return err
 		}
@@ -221,6 +226,14 @@ func (s *Service) Register(ctx context.Context, opportunityID string, c cloud.Cl
 	found := portal.Check(deal)
 	if dryRun {
 		r := Registration{OpportunityID: opportunityID, Cloud: c, State: StateChecking, Findings: found, Blocking: int64(found.Errors()), SolutionIDs: strings.Join(deal.Solutions, " ")}
+		stop, err := s.Stop(ctx, s.db, opportunityID, c)
+		if err != nil {
+			return Registration{}, nil, err
+		}
+		if stop.By != "" {
+			r.State, r.StoppedBy, r.Reason = StateOffRoute, stop.By, stop.Reason
+			return r, nil, nil
+		}
 		if r.Blocking > 0 {
 			r.State = StateBlocked
 			return r, nil, nil
@@ -270,6 +283,15 @@ func (s *Service) RegisterTx(ctx context.Context, tx *db.Tx, opportunityID strin
 		r = have[opportunityID][i]
 		act.Registration = &r
 	}
+	if i < 0 || !r.withPartner() {
+		stop, err := s.Stop(ctx, tx, opportunityID, c)
+		if err == nil {
+			err = stop.problem()
+		}
+		if err != nil {
+			return Registration{}, err
+		}
+	}
 	if err := s.Gate(ctx, tx, act); err != nil {
 		return Registration{}, err
 	}
@@ -298,13 +320,13 @@ func (s *Service) again(r *Registration, now time.Time) error {
 	switch r.State {
 	case StateBlocked, StateWithdrawn:
 		next = StateChecking
-	case StateFailed:
+	case StateFailed, StateOffRoute:
 		next = r.FailedFrom
 		if next == "" || next == StateBlocked {
 			next = StateChecking
 		}
 	}
-	r.DueAt, r.PollAt, r.Attempts, r.Error, r.ErrorCode, r.FailedFrom, r.Reason = now, now, 0, "", "", "", ""
+	r.DueAt, r.PollAt, r.Attempts, r.Error, r.ErrorCode, r.FailedFrom, r.Reason, r.StoppedBy = now, now, 0, "", "", "", "", ""
 	if r.CRMError != "" {
 		r.CRMError, r.CRMDirty, r.CRMGone = "", true, 0
 	}

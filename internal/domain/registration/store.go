@@ -179,3 +179,11 @@ func recheckBlocked(ctx context.Context, tx *db.Tx) ([]string, error) {
 	}
 	return db.Select[string](ctx, tx, `SELECT id FROM registration WHERE state = ? AND due_at = ?`, StateChecking, tx.Now())
 }
+
+// holdDeal stores the registrations of an opportunity anew that are not with the
+// partner yet: a step that was begun before is not kept, and nobody else changes
+// them until the transaction ends.
+func holdDeal(ctx context.Context, tx *db.Tx, opportunityID string) error {
+	_, err := tx.Exec(ctx, `UPDATE registration SET version = version + 1, updated_at = ? WHERE opportunity_id = ? AND state IN (?)`, tx.Now(), opportunityID, beforePartner)
+	return err
+}

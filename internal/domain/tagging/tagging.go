@@ -58,6 +58,7 @@ const (
 	FieldDistributor Field = "distributor"
 	FieldDealPath    Field = "deal_path"
 	FieldSource      Field = "sql_source"
+	FieldType        Field = "type"
 	FieldOrderType   Field = "order_type"
 	FieldMargin      Field = "partner_margin"
 	FieldTrack       Field = "resale_track"
@@ -77,6 +78,7 @@ var fieldLabels = []struct {
 	{FieldDistributor, "Distributor"},
 	{FieldDealPath, "Deal path"},
 	{FieldSource, "Sales qualified source"},
+	{FieldType, "Type"},
 	{FieldOrderType, "Order type"},
 	{FieldMargin, "Partner margin"},
 	{FieldTrack, "Resale partner track"},
@@ -227,7 +229,7 @@ func (r *Rule) validate(at string, bad *problem.List) {
 		bad.Add(at+".when", "length", "Give 1 to 20 conditions: without one, every deal would be wrong")
 	}
 	for j, c := range r.When {
-		c.validate(fmt.Sprintf("%s.when[%d]", at, j), bad)
+		c.Check(fmt.Sprintf("%s.when[%d]", at, j), bad)
 	}
 	if len(r.Fix) > 10 {
 		bad.Add(at+".fix", "too_many", "Change at most 10 fields")
@@ -237,7 +239,8 @@ func (r *Rule) validate(at string, bad *problem.List) {
 	}
 }
 
-func (c Condition) validate(at string, bad *problem.List) {
+// Check adds what cannot work about the condition to bad.
+func (c Condition) Check(at string, bad *problem.List) {
 	if !slices.Contains(Fields(), c.Field) {
 		bad.Add(at+".field", "unknown_field", fmt.Sprintf("%q is not a field that a rule can look at", c.Field))
 	}
@@ -294,7 +297,7 @@ func TagsOf(o *opportunity.Opportunity, joint []cloud.Cloud, cloudsOf func(name 
 	t := Tags{
 		values: map[Field]string{
 			FieldResale: o.FulfillmentPartner, FieldDR: o.DRPartner, FieldInfluence: o.InfluencePartner, FieldDealType: o.DRDealType,
-			FieldDistributor: o.Distributor, FieldDealPath: o.DealPath, FieldSource: o.SQLSource, FieldOrderType: o.OrderType, FieldMargin: o.PartnerMargin,
+			FieldDistributor: o.Distributor, FieldDealPath: o.DealPath, FieldSource: o.SQLSource, FieldType: o.Type, FieldOrderType: o.OrderType, FieldMargin: o.PartnerMargin,
 			FieldTrack: o.ResaleTrack, FieldStage: o.Stage, FieldStatus: status, FieldJoint: joined(joint),
 		},
 		ids:    map[Field]string{FieldResale: o.FulfillmentPartnerCRMID, FieldDR: o.DRPartnerCRMID, FieldInfluence: o.InfluencePartnerCRMID},
@@ -353,14 +356,15 @@ func (r *Rule) Finds(t Tags) bool {
 		return false
 	}
 	for _, c := range r.When {
-		if !c.holds(t) {
+		if !c.Holds(t) {
 			return false
 		}
 	}
 	return true
 }
 
-func (c Condition) holds(t Tags) bool {
+// Holds reports whether the tags meet the condition.
+func (c Condition) Holds(t Tags) bool {
 	value := strings.TrimSpace(t.values[c.Field])
 	is := func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), value) }
 	shared := func() bool {

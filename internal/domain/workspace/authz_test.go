@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/domain/view"
@@ -51,6 +52,7 @@ var unguarded = map[string]bool{
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
 	"activity.TryPlan": true, "tagging.TryPending": true, "tagging.Differences": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
+	"route.Check": true, "route.CheckAll": true, "route.CheckDeal": true, "route.Concerned": true, "registration.Rerouted": true,
 	"tagging.Check": true, "tagging.CheckAll": true, "tagging.Pending": true, "tagging.Written": true,
 	"automation.Begin": true, "automation.Count": true, "automation.MakeDigest": true,
 	"mapping.InForce": true,
@@ -67,6 +69,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 	apprs := approval.NewService(d, c, opps, regs, acts)
 	invs := invitation.NewService(d, c, nil, regs, apprs, invitation.Pace{})
 	tags, auto, maps := tagging.NewService(d, c, opps), automation.NewService(d, c), mapping.NewService(d, c)
+	routes := route.NewService(d, c, opps, regs, acts, apprs)
 	views, work, intros := view.NewService(d, c), NewService(d, c), intro.NewService(d, c, acts)
 	hands := handover.NewService(d, c)
 	yes := true
@@ -270,12 +273,21 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"workspace.Search":        {authz.ActionRead, func(ctx context.Context) error { _, err := work.Search(ctx, "x", 1); return err }},
 		"workspace.Registrations": {authz.ActionRead, func(ctx context.Context) error { _, err := work.Registrations(ctx, RegistrationQuery{}); return err }},
 		"workspace.Today":         {authz.ActionRead, func(ctx context.Context) error { _, err := work.Today(ctx, TodayQuery{}); return err }},
+		"route.Rules":             {authz.ActionRead, func(ctx context.Context) error { _, _, err := routes.Rules(ctx); return err }},
+		"route.SetRules":          {authz.ActionChangeSettings, func(ctx context.Context) error { return routes.SetRules(ctx, route.DefaultRules(), 9) }},
+		"route.Preview":           {authz.ActionChangeSettings, func(ctx context.Context) error { _, err := routes.Preview(ctx, nil); return err }},
+		"route.List":              {authz.ActionRead, func(ctx context.Context) error { _, err := routes.List(ctx, route.Query{}); return err }},
+		"route.Of":                {authz.ActionRead, func(ctx context.Context) error { _, err := routes.Of(ctx, "x"); return err }},
+		"route.Counts":            {authz.ActionRead, func(ctx context.Context) error { _, err := routes.Counts(ctx); return err }},
+		"route.Get":               {authz.ActionRead, func(ctx context.Context) error { _, err := routes.Get(ctx, "x"); return err }},
+		"route.Decide":            {authz.ActionDecideRoute, func(ctx context.Context) error { _, err := routes.Decide(ctx, "x", 1, route.Decision{}); return err }},
+		"route.Reopen":            {authz.ActionDecideRoute, func(ctx context.Context) error { _, err := routes.Reopen(ctx, "x", 1, "why"); return err }},
 		"workspace.Summary":       {authz.ActionRead, func(ctx context.Context) error { _, err := work.Summary(ctx); return err }},
 		"workspace.Calendar":      {authz.ActionRead, func(ctx context.Context) error { _, _, err := work.Calendar(ctx); return err }},
 		"workspace.SetCalendar":   {authz.ActionChangeSettings, func(ctx context.Context) error { return work.SetCalendar(ctx, 2, 0) }},
 	}
 	known := map[string]bool{}
-	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "handover": hands, "approval": apprs, "tagging": tags, "automation": auto, "mapping": maps, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
+	for room, service := range map[string]any{"team": people, "account": accounts, "opportunity": opps, "registration": regs, "activity": acts, "intro": intros, "handover": hands, "approval": apprs, "tagging": tags, "route": routes, "automation": auto, "mapping": maps, "invitation": invs, "connection": conns, "view": views, "workspace": work} {
 		typ := reflect.TypeOf(service)
 		for i := range typ.NumMethod() {
 			name := room + "." + typ.Method(i).Name

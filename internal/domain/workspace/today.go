@@ -42,6 +42,7 @@ const (
 	ItemFlowOff    ItemKind = "flow_off"        // somebody switched a flow off, or all of them: know it
 	ItemDigest     ItemKind = "digest"          // the week's digest of automation: read it
 	ItemHandOver   ItemKind = "hand_over"       // a deal is to be entered in a portal by hand: fill the form in there
+	ItemRoute      ItemKind = "route"           // two sides claim a deal: decide whose route it is
 	ItemToLink     ItemKind = "invitation_link" // an accepted one has no opportunity of Salesforce yet: link it
 )
 
@@ -66,6 +67,7 @@ type Item struct {
 	Flow           automation.FlowID  `json:"flow"` // that is off, "" for all of them
 	Week           string             `json:"week"` // of a digest
 	HandOverID     string             `json:"hand_over_id"`
+	RouteID        string             `json:"route_conflict_id"`
 	ExpiresAt      time.Time          `json:"expires_at"`  // of an invitation that waits for an answer
 	Dismissible    bool               `json:"dismissible"` // an accepted lead that can be dismissed
 	Urgency        int                `json:"urgency"`     // higher is more urgent; see urgency
@@ -132,6 +134,9 @@ func (s *Service) Today(ctx context.Context, q TodayQuery) (Today, error) {
 		return Today{}, err
 	}
 	if err := s.addHandOvers(ctx, &t, q.OwnerCRMID, now); err != nil {
+		return Today{}, err
+	}
+	if err := s.addRoutes(ctx, &t, q.OwnerCRMID, now); err != nil {
 		return Today{}, err
 	}
 	if q.OwnerCRMID == "" { // nobody owns an invitation

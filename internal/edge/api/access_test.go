@@ -62,6 +62,9 @@ var bodies = map[string]string{
 	"put-pause":                     `{"paused":false}`,
 	"put-flow":                      `{"on":true}`,
 	"put-digest-schedule":           `{"weekday":1,"hour":8,"zone":"UTC"}`,
+	"decide-route-conflict":         `{"winner":"cloud:aws","reason":"x"}`,
+	"reopen-route-conflict":         `{"reason":"x"}`,
+	"put-route-rules":               `{"rules":[]}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

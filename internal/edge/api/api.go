@@ -76,6 +76,7 @@ func New(a *app.App, opts ...Option) (http.Handler, error) {
 	s.registerTagging()
 	s.registerMapping()
 	s.registerAutomation()
+	s.registerRoutes()
 	s.registerInvitationsMany()
 	s.registerMachinery()
 	s.registerViews()
@@ -145,6 +146,7 @@ func tags() []*huma.Tag {
 		{Name: "Approvals", Description: "What needs a Director's approval before it goes to a partner."},
 		{Name: "Tagging", Description: "Deals whose partner and route fields in Salesforce are wrong, and their corrections."},
 		{Name: "Automation", Description: "What Tandem does with Salesforce by itself: switches, runs, dry runs and weekly digests."},
+		{Name: "Route conflicts", Description: "Deals that two sides claim, and by whose route they go."},
 		{Name: "Oversight", Description: "Coverage, what was refused for good, and acts on many deals."},
 		{Name: "Invitations", Description: "Deals and leads that partners offer us."},
 		{Name: "Views", Description: "Saved views of lists."},

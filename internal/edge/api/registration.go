@@ -38,7 +38,7 @@ func detailOf(r *registration.Registration) (RegistrationDetail, error) {
 
 type registrationsInput struct {
 	Cloud         []string `query:"cloud,explode" nullable:"false" enum:"aws,azure,gcp"`
-	State         []string `query:"state,explode" nullable:"false" enum:"checking,blocked,creating,created,associated,submitting,submitted,in_review,action_required,approved,rejected,launched,closed_lost,failed,withdrawn"`
+	State         []string `query:"state,explode" nullable:"false" enum:"checking,blocked,creating,created,associated,submitting,submitted,in_review,action_required,approved,rejected,launched,closed_lost,failed,withdrawn,off_route"`
 	OpportunityID string   `query:"opportunity_id"`
 	After         string   `query:"after" doc:"The cursor next of the page before."`
 	Limit         int      `query:"limit" minimum:"1" maximum:"200" default:"50"`

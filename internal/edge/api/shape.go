@@ -88,9 +88,10 @@ type Registration struct {
 	OpportunityName string     `json:"opportunity_name,omitempty" doc:"In lists."`
 	AccountName     string     `json:"account_name,omitempty" doc:"In lists."`
 	Cloud           string     `json:"cloud" enum:"aws,azure,gcp"`
-	State           string     `json:"state" enum:"checking,blocked,creating,created,associated,submitting,submitted,in_review,action_required,approved,rejected,launched,closed_lost,failed,withdrawn"`
+	State           string     `json:"state" enum:"checking,blocked,creating,created,associated,submitting,submitted,in_review,action_required,approved,rejected,launched,closed_lost,failed,withdrawn,off_route"`
 	StateLabel      string     `json:"state_label" example:"In review"`
 	Reason          string     `json:"reason"`
+	RouteID         string     `json:"route_conflict_id,omitempty" doc:"Of one in the state off_route: the route conflict that keeps it from the portal."`
 	RemoteID        string     `json:"remote_id" example:"O5512345" doc:"Its id in the portal."`
 	RemoteStatus    string     `json:"remote_status" doc:"The portal's word for the review, verbatim."`
 	RemoteStage     string     `json:"remote_stage" doc:"The portal's word for the stage, verbatim."`
@@ -121,7 +122,7 @@ type Registration struct {
 
 func registrationOf(r *registration.Registration) Registration {
 	return Registration{
-		ID: r.ID, OpportunityID: r.OpportunityID, Cloud: string(r.Cloud), State: string(r.State), StateLabel: r.State.Label(), Reason: r.Reason,
+		ID: r.ID, OpportunityID: r.OpportunityID, Cloud: string(r.Cloud), State: string(r.State), StateLabel: r.State.Label(), Reason: r.Reason, RouteID: r.StoppedBy,
 		RemoteID: r.RemoteID, RemoteStatus: r.RemoteStatus, RemoteStage: r.RemoteStage, RemoteURL: r.RemoteURL, RemoteVersion: r.RemoteVersion,
 		ReviewComment: r.ReviewComment, EngagementID: r.EngagementID, Motion: r.Motion,
 		Sellers:   mapped(r.Sellers, func(s *registration.Seller) Seller { return Seller{Name: s.Name, Email: s.Email, Role: s.Role} }),

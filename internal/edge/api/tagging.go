@@ -132,7 +132,7 @@ func tagRuleOf(r *tagging.Rule) TagRule {
 	return TagRule{
 		ID: r.ID, Enabled: r.Enabled, Title: r.Title, Why: r.Why, Source: r.Source, Verified: r.Verified,
 		Breaks: mapped(r.Breaks, func(b *tagging.Breaks) string { return string(*b) }),
-		When:   mapped(r.When, func(c *tagging.Condition) TagWhen { return TagWhen{string(c.Field), string(c.Op), c.Values} }),
+		When:   mapped(r.When, whenOf),
 		Fix:    mapped(r.Fix, func(c *tagging.Change) TagFixTo { return TagFixTo{string(c.Field), c.To} }),
 	}
 }
@@ -141,10 +141,8 @@ func ruleFrom(r *TagRule) tagging.Rule {
 	return tagging.Rule{
 		ID: r.ID, Enabled: r.Enabled, Title: r.Title, Why: r.Why, Source: r.Source, Verified: r.Verified,
 		Breaks: mapped(r.Breaks, func(b *string) tagging.Breaks { return tagging.Breaks(*b) }),
-		When: mapped(r.When, func(c *TagWhen) tagging.Condition {
-			return tagging.Condition{Field: tagging.Field(c.Field), Op: tagging.Op(c.Op), Values: c.Values}
-		}),
-		Fix: mapped(r.Fix, func(c *TagFixTo) tagging.Change { return tagging.Change{Field: tagging.Field(c.Field), To: c.To} }),
+		When:   mapped(r.When, whenFrom),
+		Fix:    mapped(r.Fix, func(c *TagFixTo) tagging.Change { return tagging.Change{Field: tagging.Field(c.Field), To: c.To} }),
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // TodayItem is one thing that needs a person.
 type TodayItem struct {
-	Kind           string     `json:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link,intro_outcome,flow_off,digest"`
+	Kind           string     `json:"kind" enum:"connection,action_required,failed,conflict,refused,blocked,rejected,crm,waiting,approval,asked,invitation,invitation_link,intro_outcome,flow_off,digest,route"`
 	Title          string     `json:"title"`
 	Reason         string     `json:"reason"`
 	OpportunityID  string     `json:"opportunity_id"`
@@ -27,6 +27,7 @@ type TodayItem struct {
 	IntroMeetingID string     `json:"intro_meeting_id" doc:"Of the kind intro_outcome."`
 	Flow           string     `json:"flow" doc:"Of the kind flow_off: the flow of automation that is off, empty for all of them."`
 	Week           string     `json:"week" doc:"Of the kind digest."`
+	RouteID        string     `json:"route_conflict_id" doc:"Of the kind route."`
 	InvitationID   string     `json:"invitation_id" doc:"Of the kinds invitation and invitation_link."`
 	ExpiresAt      *time.Time `json:"expires_at" doc:"When an invitation that waits for an answer expires."`
 	Urgency        int        `json:"urgency" doc:"Higher is more urgent."`
@@ -79,7 +80,7 @@ func (s *server) registerWork() {
 				return TodayItem{
 					Kind: string(i.Kind), Title: i.Title, Reason: i.Reason, OpportunityID: i.OpportunityID, RegistrationID: i.RegistrationID, Name: i.Name,
 					AccountName: i.AccountName, OwnerName: i.OwnerName, Cloud: string(i.Cloud), State: string(i.State), Amount: moneyOf(i.Amount),
-					CloseOn: string(i.CloseOn), Since: at(i.Since), IntroMeetingID: i.IntroID, Flow: string(i.Flow), Week: i.Week, InvitationID: i.InvitationID, ExpiresAt: at(i.ExpiresAt), Urgency: i.Urgency, Approval: approvalPtr(i.Request),
+					CloseOn: string(i.CloseOn), Since: at(i.Since), IntroMeetingID: i.IntroID, RouteID: i.RouteID, Flow: string(i.Flow), Week: i.Week, InvitationID: i.InvitationID, ExpiresAt: at(i.ExpiresAt), Urgency: i.Urgency, Approval: approvalPtr(i.Request),
 				}
 			})}
 			for k, n := range t.Counts {

@@ -120,7 +120,7 @@ func (w *Web) coverageReport(rw http.ResponseWriter, r *http.Request) {
 	p.Cards = []ui.StatCard{
 		card(coverage.WhatJoint, ui.ToneInfo, "Open, joint, and the rule says: register"),
 		card(coverage.WhatRegistered, ui.ToneSuccess, shareOf(rep.Total.Registered, rep.Total.Joint)),
-		card(coverage.WhatBlocked, ui.ToneWarn, "Fields to mend in Salesforce"),
+		card(coverage.WhatBlocked, ui.ToneWarn, "Fields to mend in Salesforce, or held by its route"),
 		card(coverage.WhatFailed, ui.ToneDanger, "The portal refused for good"),
 		card(coverage.WhatWaiting, ui.ToneInfo, "On the way, or not connected"),
 		card(coverage.WhatLateRegister, ui.ToneDanger, "Not registered, past the service level"),

@@ -248,6 +248,10 @@ func jobWords(kind string) string {
 		return "Look at the tags of all deals"
 	case (sync.DigestArgs{}).Kind():
 		return "Look whether a digest is due"
+	case (sync.RouteArgs{}).Kind():
+		return "Look at the routes of all deals"
+	case (sync.RouteDealArgs{}).Kind():
+		return "Look at the route of a deal"
 	case (sync.BulkArgs{}).Kind():
 		return "Do an act on many deals"
 	}

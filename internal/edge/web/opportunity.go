@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -69,6 +70,7 @@ type dealPage struct {
 	Clouds   []cloudPart
 	Others   []cloud.Cloud // clouds with nothing to show: a person may mark it joint
 	OtherRef *refusedForm
+	Routes   []route.Conflict
 	Tags     []tagging.Finding
 	MayTag   string // why not, "" if they may
 	Timeline timelinePart
@@ -138,6 +140,9 @@ func (w *Web) readDeal(r *http.Request, opportunityID string, refused *refusedFo
 			continue
 		}
 		p.Clouds = append(p.Clouds, w.cloudPart(r, &deal, &views[i], refused))
+	}
+	if p.Routes, err = w.app.Routes.Of(ctx, deal.ID); err != nil {
+		return dealPage{}, err
 	}
 	if p.Tags, err = w.app.Tagging.Of(ctx, deal.ID); err != nil {
 		return dealPage{}, err
@@ -269,6 +274,9 @@ func (w *Web) nextAt(r *http.Request, deal *opportunity.Opportunity, v *registra
 			return ui.NextAction{Tone: ui.ToneInfo, Text: "Register it with " + name, Why: "It was blocked; all checks hold now.", Act: send("Register now")}, 60
 		}
 		return mendAction(v, name), 70
+	case registration.StateOffRoute:
+		n := ui.NextAction{Tone: ui.ToneWarn, Text: "Settle its route: it is not sent to " + name, Why: reg.Reason, Act: &ui.Button{Label: "See the route conflict", Variant: ui.VariantPrimary, Href: routePath(reg.StoppedBy)}}
+		return n, 65
 	case registration.StateRejected:
 		return ui.NextAction{Tone: ui.ToneDanger, Text: name + " rejected it: tell its owner", Why: reg.ReviewComment, Act: &ui.Button{Label: "Read why", Href: at}}, 30
 	}

@@ -126,6 +126,10 @@ func (p *cloudPart) acts(r *http.Request, deal *opportunity.Opportunity) {
 		p.Register.Label, p.Register.Icon = "Check again and register", ui.IconRefresh
 	case registration.StateFailed:
 		p.Register.Label, p.Register.Icon = "Retry", ui.IconRefresh
+	case registration.StateOffRoute:
+		if blocked == "" {
+			p.Register.Blocked = p.Reg.Reason
+		}
 	case registration.StateWithdrawn:
 		if !joint && blocked == "" {
 			p.Register.Blocked = "It is not joint with " + p.Cloud.Label() + ": mark it as joint first"
@@ -166,7 +170,7 @@ func (p *cloudPart) steps() {
 	case registration.StateApproved, registration.StateLaunched, registration.StateClosedLost, registration.StateRejected, registration.StateActionRequired:
 		done = 3
 		steps[3] = ui.Step{Label: reg.State.Label(), At: reg.DecidedAt}
-	case registration.StateFailed:
+	case registration.StateFailed, registration.StateOffRoute:
 		if reg.RemoteID != "" {
 			done = 1
 		}
@@ -191,6 +195,8 @@ func (p *cloudPart) steps() {
 		steps[3].State = ui.StepDone
 	case registration.StateRejected, registration.StateActionRequired:
 		steps[3].State = ui.StepFailed
+	case registration.StateOffRoute:
+		steps[done].State, steps[done].Note = ui.StepFailed, "Held by route"
 	case registration.StateBlocked:
 		steps[0].State, steps[0].Note = ui.StepFailed, plural(reg.Blocking, "field to mend", "fields to mend")
 	}

@@ -34,6 +34,8 @@ func stateMeans(s registration.State) string {
 	switch s {
 	case registration.StateBlocked:
 		return "Fields to mend in Salesforce"
+	case registration.StateOffRoute:
+		return "Goes by another route, or its route is to be decided"
 	case registration.StateActionRequired:
 		return "The partner asks for a change"
 	case registration.StateFailed:

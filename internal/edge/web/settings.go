@@ -38,7 +38,7 @@ func (w *Web) routesSettings() {
 
 // settingsTabs are the sections; key is the last part of the address.
 var settingsTabs = []struct{ key, label string }{
-	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"mapping", "Field mapping"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"cancelled-activities", "Cancelled activities"}, {"service-levels", "Service levels"}, {"tagging", "Tagging rules"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
+	{"profile", "Profile"}, {"tokens", "API tokens"}, {"joint-rule", "Joint rule"}, {"solutions", "Default solutions"}, {"mapping", "Field mapping"}, {"field-owners", "Field owners"}, {"fiscal-year", "Fiscal year"}, {"cancelled-activities", "Cancelled activities"}, {"service-levels", "Service levels"}, {"tagging", "Tagging rules"}, {"routes", "Route rules"}, {"policies", "Policies"}, {"people", "People"}, {"about", "About"},
 }
 
 // settingsPage is the frame of a section; only p's own parts are set by it.
@@ -73,7 +73,7 @@ func permissionsOf(a authz.Actor) ([]permission, error) {
 	var out []permission
 	for _, action := range []authz.Action{
 		authz.ActionRead, authz.ActionSaveView, authz.ActionOwnToken, authz.ActionOwnPassword, authz.ActionReadOperations, authz.ActionSync, authz.ActionLog, authz.ActionMarkJoint,
-		authz.ActionRegister, authz.ActionUpdate, authz.ActionLaunch, authz.ActionClose, authz.ActionAccept, authz.ActionReject, authz.ActionApprove,
+		authz.ActionRegister, authz.ActionUpdate, authz.ActionLaunch, authz.ActionClose, authz.ActionAccept, authz.ActionReject, authz.ActionDecideRoute, authz.ActionApprove,
 		authz.ActionRetryJob, authz.ActionChangeSettings, authz.ActionManagePeople,
 	} {
 		allowed, err := authz.May(a, action)

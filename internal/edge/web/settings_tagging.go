@@ -154,13 +154,7 @@ func readTagRule(r *http.Request) (tagging.Rule, int64, error) {
 		x.Breaks = append(x.Breaks, tagging.Breaks(b))
 	}
 	for i := range formRows {
-		if f := r.PostFormValue(fmt.Sprintf("when[%d].field", i)); f != "" {
-			c := tagging.Condition{Field: tagging.Field(f), Op: tagging.Op(r.PostFormValue(fmt.Sprintf("when[%d].op", i)))}
-			for v := range strings.SplitSeq(r.PostFormValue(fmt.Sprintf("when[%d].values", i)), ";") {
-				if v = strings.TrimSpace(v); v != "" {
-					c.Values = append(c.Values, v)
-				}
-			}
+		if c, ok := readCondition(r, i); ok {
 			x.When = append(x.When, c)
 		}
 		if f := r.PostFormValue(fmt.Sprintf("fix[%d].field", i)); f != "" {
@@ -168,6 +162,22 @@ func readTagRule(r *http.Request) (tagging.Rule, int64, error) {
 		}
 	}
 	return x, version, nil
+}
+
+// readCondition reads one condition of a rule's form; ok is false where no field is
+// chosen.
+func readCondition(r *http.Request, i int) (c tagging.Condition, ok bool) {
+	f := r.PostFormValue(fmt.Sprintf("when[%d].field", i))
+	if f == "" {
+		return c, false
+	}
+	c = tagging.Condition{Field: tagging.Field(f), Op: tagging.Op(r.PostFormValue(fmt.Sprintf("when[%d].op", i)))}
+	for v := range strings.SplitSeq(r.PostFormValue(fmt.Sprintf("when[%d].values", i)), ";") {
+		if v = strings.TrimSpace(v); v != "" {
+			c.Values = append(c.Values, v)
+		}
+	}
+	return c, true
 }
 
 func (w *Web) saveTagRule(rw http.ResponseWriter, r *http.Request) {

@@ -44,6 +44,7 @@ var itemKinds = []itemKind{
 	{workspace.ItemInvitation, "Invitations", "invitations to answer", invitationsPath + "?show=answer", false},
 	{workspace.ItemToLink, "To link", "accepted ones", invitationsPath + "?show=accepted", false},
 	{workspace.ItemHandOver, "To enter", "to enter in a portal by hand", handOversPath, false},
+	{workspace.ItemRoute, "Routes", "routes to decide on", routesPath + "?state=open&state=reopened", false},
 	{workspace.ItemIntro, "Intro meetings", "intro meetings to tell of", "", false},
 	{workspace.ItemFailed, "Refused", "that were refused", attentionPath + "?kind=registration", true},
 	{workspace.ItemConflict, "Conflicts", "with conflicts", conflictsPath, false},
@@ -295,6 +296,9 @@ func workItem(i workspace.Item, n int, now time.Time) ui.WorkItem {
 	case workspace.ItemIntro:
 		out.Href = introPath(i.IntroID, "")
 		out.Tone, out.Act = ui.ToneInfo, ui.Button{Label: "Say what came of it", Href: out.Href + "#outcome"}
+	case workspace.ItemRoute:
+		out.Href = routePath(i.RouteID)
+		out.Tone, out.Act = ui.ToneWarn, ui.Button{Label: "Decide", Href: out.Href + "#decide"}
 	case workspace.ItemAction:
 		out.Tone, out.Act = ui.ToneDanger, ui.Button{Label: "See what to change", Href: at}
 	case workspace.ItemFailed:

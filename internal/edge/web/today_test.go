@@ -135,7 +135,7 @@ func TestWhatTodayHasNoRoomForIsOneStepAway(t *testing.T) {
 		h.exec(t, `INSERT INTO invitation (id, cloud, remote_id, kind, state, title, order_key, expires_at, state_at, created_at, updated_at) VALUES (?, 'aws', ?, 'opportunity', 'pending', ?, ?, ?, ?, ?, ?)`,
 			id, id, "Offer "+id, "0"+id, now.Add(time.Duration(400+n)*time.Hour), now, now, now)
 	}
-	today, err := h.app.Workspace.Today(h.ctx, workspace.TodayQuery{})
+	today, err := h.app.Workspace.Today(authz.With(h.ctx, authz.Actor{Kind: authz.KindPerson, ID: "usr_ada", Level: authz.LevelAssociate}), workspace.TodayQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,8 @@ func New(a *app.App) *Web {
 	w.routesAttention()
 	w.routesTagging()
 	w.routesAutomation()
+	w.routesRoutes()
+	w.routesRouteRules()
 	w.routesConflicts()
 	w.routesFields()
 	w.routesInvitations()

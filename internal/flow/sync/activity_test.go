@@ -15,9 +15,12 @@ import (
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/approval"
 	"github.com/tandem-cosell/tandem/internal/domain/automation"
 	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
+	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -94,9 +97,10 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 		c := clock.System{}
 		f.ctx = authz.With(t.Context(), authz.Actor{Kind: authz.KindPerson, ID: "usr_1", Name: "Ada", Level: authz.LevelABDM})
 		opps, auto := opportunity.NewService(d, c), automation.NewService(d, c)
+		regs, acts := registration.NewService(d, c, nil, registration.DefaultPace), activity.NewService(d, c)
 		f.Service = &Service{
 			DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), CRM: Guard(salesforce.NewCRM(f.client, "USD"), auto), Automation: auto, Opportunities: opps, Tagging: tagging.NewService(d, c, opps),
-			Activities: activity.NewService(d, c), Connections: connection.NewService(d, c), Hub: &notify.Hub{},
+			Routes: route.NewService(d, c, opps, regs, acts, approval.NewService(d, c, opps, regs, acts)), Activities: acts, Connections: connection.NewService(d, c), Hub: &notify.Hub{},
 		}
 		f.pull()
 		list, err := opportunity.ByCRMIDs(f.ctx, d, []string{jointCRMID, loneCRMID})

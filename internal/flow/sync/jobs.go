@@ -60,6 +60,13 @@ type (
 	// ReconcileArgs is the job that compares which records the mirror and Salesforce
 	// have.
 	ReconcileArgs struct{}
+	// RouteArgs is the job that asks changed route rules about every opportunity.
+	RouteArgs struct{}
+	// RouteDealArgs is the job that looks at the routes of one deal after its
+	// registrations changed.
+	RouteDealArgs struct {
+		OpportunityID string `json:"opportunity_id" river:"unique"`
+	}
 )
 
 // Kind names the job.
@@ -98,11 +105,17 @@ func (TaggingArgs) Kind() string { return "tagging_check" }
 // Kind names the job.
 func (ReconcileArgs) Kind() string { return "salesforce_reconcile" }
 
+// Kind names the job.
+func (RouteArgs) Kind() string { return "route_check" }
+
+// Kind names the job.
+func (RouteDealArgs) Kind() string { return "route_deal" }
+
 // JobKinds names the kinds of all jobs of the flows.
 func JobKinds() []string {
 	return []string{
 		PullArgs{}.Kind(), PushArgs{}.Kind(), AdvanceArgs{}.Kind(), UrgentArgs{}.Kind(), ChangesArgs{}.Kind(), InvitationsArgs{}.Kind(), InvitationArgs{}.Kind(),
-		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), BulkArgs{}.Kind(), ReconcileArgs{}.Kind(), HearArgs{}.Kind(), DigestArgs{}.Kind(),
+		SweepArgs{}.Kind(), RefreshArgs{}.Kind(), DecideArgs{}.Kind(), TaggingArgs{}.Kind(), RouteArgs{}.Kind(), RouteDealArgs{}.Kind(), BulkArgs{}.Kind(), ReconcileArgs{}.Kind(), HearArgs{}.Kind(), DigestArgs{}.Kind(),
 	}
 }
 
@@ -177,6 +190,8 @@ func (s *Service) Jobs(r *jobs.Registry, client func() *jobs.Client, every Every
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ DecideArgs) error { return s.Opportunities.DecideAll(ctx) })
 	jobs.Add(r, time.Hour, func(ctx context.Context, _ TaggingArgs) error { return s.Tagging.CheckAll(ctx) })
 	jobs.Add(r, time.Minute, func(ctx context.Context, a HearArgs) error { return every.patience(s.Hear(ctx, a.Cloud)) })
+	jobs.Add(r, time.Hour, func(ctx context.Context, _ RouteArgs) error { return s.Routes.CheckAll(ctx) })
+	jobs.Add(r, 0, func(ctx context.Context, a RouteDealArgs) error { return s.Routes.CheckDeal(ctx, a.OpportunityID) })
 	jobs.Add(r, 5*time.Minute, func(ctx context.Context, _ RefreshArgs) error { return s.RefreshPortals(ctx) })
 	periodic := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(every.Sweep), func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, anyOnce }, &river.PeriodicJobOpts{RunOnStart: true}),
@@ -258,7 +273,16 @@ func (s *Service) Hook(client func() *jobs.Client) {
 			return s.mappingChanged(ctx, tx, client(), from, to)
 		}
 	}
-	s.Registrations.Happened = s.Activities.OnRegistration
+	s.Registrations.Happened = func(ctx context.Context, tx *db.Tx, e registration.Event) error {
+		if err := s.Activities.OnRegistration(ctx, tx, e); err != nil {
+			return err
+		}
+		concerned, err := s.Routes.Concerned(ctx, tx, e)
+		if err != nil || !concerned {
+			return err
+		}
+		return client().Insert(ctx, tx, RouteDealArgs{OpportunityID: e.Registration.OpportunityID}, anyOnce)
+	}
 	s.Automation.SwitchedOn = func(ctx context.Context, tx *db.Tx, flows []automation.FlowID) error {
 		return s.switchedOn(ctx, tx, client(), flows)
 	}
@@ -267,6 +291,9 @@ func (s *Service) Hook(client func() *jobs.Client) {
 	}
 	s.Tagging.PlanCheck = func(ctx context.Context, tx *db.Tx) error {
 		return client().Insert(ctx, tx, TaggingArgs{}, anyOnce)
+	}
+	s.Routes.PlanCheck = func(ctx context.Context, tx *db.Tx) error {
+		return client().Insert(ctx, tx, RouteArgs{}, anyOnce)
 	}
 }
 

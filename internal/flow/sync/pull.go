@@ -526,5 +526,9 @@ func (s *Service) storeOpportunities(ctx context.Context, tx *db.Tx, accounts ac
 	for i := range touched {
 		done[touched[i].ID] = true
 	}
-	return s.Tagging.Check(ctx, tx, slices.DeleteFunc(changed, func(o opportunity.Opportunity) bool { return done[o.ID] }))
+	others := slices.DeleteFunc(changed, func(o opportunity.Opportunity) bool { return done[o.ID] })
+	if err := s.Tagging.Check(ctx, tx, others); err != nil {
+		return err
+	}
+	return s.Routes.Check(ctx, tx, others)
 }

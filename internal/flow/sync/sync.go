@@ -23,6 +23,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/mapping"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
+	"github.com/tandem-cosell/tandem/internal/domain/route"
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/domain/team"
 	"github.com/tandem-cosell/tandem/internal/platform/db"
@@ -124,6 +125,7 @@ type Service struct {
 	Tagging       *tagging.Service
 	Automation    *automation.Service
 	Mappings      *mapping.Service // nil: the mapping never changes
+	Routes        *route.Service
 	Connections   *connection.Service
 	Hub           *notify.Hub
 

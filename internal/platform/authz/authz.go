@@ -111,6 +111,7 @@ const (
 	ActionClose          Action = "close"           // say in the portal that the deal is lost
 	ActionAccept         Action = "accept_invitation"
 	ActionReject         Action = "reject_invitation"
+	ActionDecideRoute    Action = "decide_route"    // say by which route a claimed deal goes
 	ActionApprove        Action = "approve"         // decide on somebody's request
 	ActionAsk            Action = "ask"             // take back one's own request, note what was decided on it
 	ActionRetryJob       Action = "retry_job"       // retry or cancel a job
@@ -214,6 +215,8 @@ func Words(a Action) string {
 		return "accept a partner's invitation"
 	case ActionReject:
 		return "reject a partner's invitation"
+	case ActionDecideRoute:
+		return "decide on a route"
 	case ActionApprove:
 		return "approve requests"
 	case ActionAsk:

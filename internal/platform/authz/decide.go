@@ -22,7 +22,7 @@ type Facts struct {
 	ThresholdUSD int64
 	Contested    bool
 	Becomes      string // "launched", "closed_lost" or ""
-	Own          bool   // the request to decide on is the actor's own
+	Own          bool   // the request, or the deal whose route is to be decided, is the actor's own
 }
 
 // Dollars gives a known amount for Facts.

@@ -126,7 +126,7 @@ func TestThePoliciesInForceCanBeRead(t *testing.T) {
 			t.Errorf("%s holds no policy", f.Name)
 		}
 	}
-	if got := strings.Join(names, " "); got != "oversight.cedar team.cedar" {
+	if got := strings.Join(names, " "); got != "oversight.cedar route.cedar team.cedar" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -18,6 +18,7 @@ const (
 	AreaCoverage      Area = "coverage"
 	AreaAttention     Area = "attention"
 	AreaConflicts     Area = "conflicts"
+	AreaRoutes        Area = "routes"
 	AreaTagging       Area = "tagging"
 	AreaAutomation    Area = "automation"
 	AreaInvitations   Area = "invitations"
@@ -61,6 +62,7 @@ func DefaultNav() []NavItem {
 		{Area: AreaCoverage, Label: "Coverage", Href: "/coverage", Icon: IconColumns, Go: "v"},
 		{Area: AreaAttention, Label: "Needs attention", Href: "/attention", Icon: IconWarn, Go: "n"},
 		{Area: AreaConflicts, Label: "Conflicts", Href: "/conflicts", Icon: IconDiffer, Go: "x"},
+		{Area: AreaRoutes, Label: "Route conflicts", Href: "/routes", Icon: IconLink, Go: "u"},
 		{Area: AreaTagging, Label: "Tagging", Href: "/tagging", Icon: IconTag, Go: "g"},
 		{Area: AreaAutomation, Label: "Automation", Href: "/automation", Icon: IconBolt, Go: "u"},
 		{Area: AreaInvitations, Label: "Invitations", Href: "/invitations", Icon: IconInbox, Go: "i"},
