@@ -198,7 +198,7 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 // withdraw ends a registration that never reached the portal.
 func (s *Service) withdraw(ctx context.Context, tx *db.Tx, r *Registration, why string) error {
 	r.Reason, r.DueAt, r.Findings, r.Blocking = why, time.Time{}, nil, 0
-	r.Error, r.ErrorCode, r.FailedFrom = "", "", ""
+	r.Error, r.ErrorCode, r.FailedFrom, r.StoppedBy = "", "", "", ""
 	if err := r.move(StateWithdrawn, tx.Now()); err != nil {
 		return err
 	}
