@@ -45,7 +45,7 @@ func submits(r *registration.Registration) bool {
 		return true
 	}
 	switch r.State {
-	case registration.StateBlocked, registration.StateWithdrawn, registration.StateFailed:
+	case registration.StateBlocked, registration.StateElsewhere, registration.StateWithdrawn, registration.StateFailed:
 		return true
 	}
 	return false

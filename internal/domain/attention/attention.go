@@ -33,12 +33,13 @@ const (
 	KindRecord       Kind = "record"       // Salesforce refused the registration's record
 	KindEdit         Kind = "edit"         // Salesforce refused a value from the portal or a person
 	KindActivity     Kind = "activity"     // Salesforce refused an activity, or changed it too
+	KindClaim        Kind = "claim"        // another tool registered the deal, too or instead
 	KindDeleted      Kind = "deleted"      // the deal was deleted in Salesforce and is still with the partner
 )
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
-	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindDeleted}
+	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindClaim, KindDeleted}
 }
 
 // Label is the kind in words.
@@ -54,6 +55,8 @@ func (k Kind) Label() string {
 		return "Salesforce field refused"
 	case KindActivity:
 		return "Activity not in Salesforce"
+	case KindClaim:
+		return "Registered by another tool"
 	case KindDeleted:
 		return "Deal deleted in Salesforce"
 	}
@@ -222,7 +225,7 @@ func (s *Service) explain(ctx context.Context, rows []Item) error {
 		if x.What != "" {
 			x.Title += ": " + x.What
 		}
-		if x.Path == "" {
+		if x.Path == "" || x.Kind == KindClaim {
 			continue
 		}
 		if labels[x.Cloud] == nil {
@@ -362,6 +365,8 @@ func (s *Service) again(ctx context.Context, x *Item) (waiting string, err error
 		err = s.registrations.ResendEdit(ctx, x.RegistrationID, x.Path)
 	case KindActivity:
 		_, err = s.activities.Send(ctx, activity.Wish{ID: x.Ref})
+	case KindClaim:
+		err = problem.Conflict("decide", "There is nothing to send: open the deal and say which record holds")
 	case KindDeleted:
 		err = problem.Conflict("deleted", "There is nothing to send: restore the opportunity in Salesforce, or close it in "+x.Cloud.Portal())
 	default:

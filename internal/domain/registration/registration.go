@@ -35,6 +35,7 @@ const (
 	StateLaunched       State = "launched"        // won, and said so in the portal
 	StateClosedLost     State = "closed_lost"     // lost, and said so in the portal
 	StateFailed         State = "failed"          // the portal refused a call for good; needs attention
+	StateElsewhere      State = "elsewhere"       // another tool registered it, or is about to
 	StateWithdrawn      State = "withdrawn"       // no longer joint, or closed, before it reached the portal
 )
 
@@ -42,7 +43,7 @@ const (
 func States() []State {
 	return []State{
 		StateChecking, StateBlocked, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted,
-		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed, StateWithdrawn,
+		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateElsewhere, StateFailed, StateWithdrawn,
 	}
 }
 
@@ -59,6 +60,8 @@ func (s State) Label() string {
 		return "Needs attention"
 	case StateAssociated:
 		return "Solutions linked"
+	case StateElsewhere:
+		return "Registered elsewhere"
 	case "":
 		return ""
 	}
@@ -68,7 +71,7 @@ func (s State) Label() string {
 // InPortal reports whether a registration in this state exists at the partner.
 func (s State) InPortal() bool {
 	switch s {
-	case StateChecking, StateBlocked, StateCreating, StateFailed, StateWithdrawn:
+	case StateChecking, StateBlocked, StateCreating, StateElsewhere, StateFailed, StateWithdrawn:
 		return false
 	}
 	return true
@@ -76,9 +79,10 @@ func (s State) InPortal() bool {
 
 // moves says which states may follow which. What is not here is an error.
 var moves = map[State][]State{
-	StateChecking:       {StateBlocked, StateCreating, StateWithdrawn, StateFailed},
-	StateBlocked:        {StateChecking, StateCreating, StateWithdrawn},
-	StateCreating:       {StateCreated, StateWithdrawn, StateFailed},
+	StateChecking:       {StateBlocked, StateCreating, StateElsewhere, StateSubmitted, StateWithdrawn, StateFailed},
+	StateBlocked:        {StateChecking, StateCreating, StateElsewhere, StateSubmitted, StateWithdrawn},
+	StateCreating:       {StateCreated, StateElsewhere, StateSubmitted, StateWithdrawn, StateFailed},
+	StateElsewhere:      {StateChecking, StateBlocked, StateCreating, StateSubmitted, StateWithdrawn, StateFailed},
 	StateCreated:        {StateAssociated, StateFailed},
 	StateAssociated:     {StateSubmitting, StateFailed},
 	StateSubmitting:     {StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateRejected, StateFailed},
@@ -91,7 +95,7 @@ var moves = map[State][]State{
 	StateClosedLost:     {StateApproved, StateLaunched, StateFailed},
 	StateFailed: {
 		StateWithdrawn,
-		StateChecking, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
+		StateChecking, StateCreating, StateElsewhere, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
 		StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost,
 	},
 	StateWithdrawn: {StateChecking},
@@ -152,6 +156,7 @@ type Registration struct {
 	CRMDirty        bool            `db:"crm_dirty" json:"crm_dirty"`
 	CRMError        string          `db:"crm_error" json:"crm_error"`
 	CRMRowID        string          `db:"crm_row_id" json:"crm_row_id"`
+	ClaimChoice     string          `db:"claim_choice" json:"-"`  // see ChooseClaim
 	CRMGone         int64           `db:"crm_gone" json:"-"`      // how often its record was deleted in Salesforce
 	Offered         bool            `db:"offered" json:"offered"` // the partner offered the deal to us
 	CreatedRemoteAt time.Time       `db:"created_remote_at" json:"created_remote_at"`

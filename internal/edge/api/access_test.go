@@ -17,6 +17,7 @@ import (
 var bodies = map[string]string{
 	"mark-joint":               `{"joint":true,"reason":"because"}`,
 	"register-opportunity":     `{"cloud":"aws"}`,
+	"choose-claim":             `{"remote_id":""}`,
 	"choose-solutions":         `{"solutions":[]}`,
 	"save-view":                `{"name":"x","query":""}`,
 	"preview-joint-rule":       `{"clouds":{}}`,

@@ -43,7 +43,11 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := s.Connections.Report(ctx, connection.Report{ID: "salesforce", Detail: detail, Usage: s.CRM.Usage()}); err != nil {
+	others, err := s.beside(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.Connections.Report(ctx, connection.Report{ID: "salesforce", Detail: detail + others, Usage: s.CRM.Usage()}); err != nil {
 		return 0, err
 	}
 	var total int64
@@ -63,6 +67,7 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 			return read(ctx, s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts)
 		},
 		func(ctx context.Context) (int64, error) { return s.readCards(ctx) },
+		func(ctx context.Context) (int64, error) { return s.readClaims(ctx) },
 		func(ctx context.Context) (int64, error) {
 			return read(ctx, s, "Opportunity", "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
 				func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
