@@ -163,16 +163,26 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 		return []Check{failed(ctx, "salesforce", err, "See that the address, the app's credentials and its Run As user are right; see docs/connect.md")}
 	}
 	out := []Check{{Name: "salesforce", Status: "ok", Detail: fmt.Sprintf("signed in to %s, API %s", rep.Identity.InstanceURL, rep.Identity.APIVersion)}}
-	for _, f := range rep.Findings {
+	out = append(out, findingChecks(rep.Findings, "error")...)
+	if rep, err = a.Salesforce.Check(ctx, salesforce.Extras()); err != nil {
+		return append(out, failed(ctx, "salesforce", err, "Try again"))
+	}
+	out = append(out, findingChecks(rep.Findings, "warning")...) // the main job does without
+	out = append(out, toolsCheck(ctx, a)...)
+	if _, err := a.Sync.CRM.NewOpportunityFields(ctx); problem.Is(err, problem.KindConflict) {
+		out = append(out, Check{Name: "create in salesforce", Status: "warning", Detail: err.Error(), Mend: "Only making opportunities of invitations needs it; see docs/connect.md"})
+	}
+	return out
+}
+
+func findingChecks(list []salesforce.Finding, status string) []Check {
+	var out []Check
+	for _, f := range list {
 		name := f.Object
 		if f.Field != "" {
 			name += "." + f.Field
 		}
-		out = append(out, Check{Name: name, Status: "error", Detail: f.Message, Mend: f.Mend})
-	}
-	out = append(out, toolsCheck(ctx, a)...)
-	if _, err := a.Sync.CRM.NewOpportunityFields(ctx); problem.Is(err, problem.KindConflict) {
-		out = append(out, Check{Name: "create in salesforce", Status: "warning", Detail: err.Error(), Mend: "Only making opportunities of invitations needs it; see docs/connect.md"})
+		out = append(out, Check{Name: name, Status: status, Detail: f.Message, Mend: f.Mend})
 	}
 	return out
 }
