@@ -27,6 +27,7 @@ type network struct {
 	cancel context.CancelFunc
 	died   string
 	acting bool
+	expire int // after so many calls to Salesforce the session ends; 0: it does not
 }
 
 func newNetwork(w *world, seed uint64) *network {
@@ -76,6 +77,9 @@ func (s *side) RoundTrip(req *http.Request) (*http.Response, error) {
 	if recordID, ok := aboutActivity(op); ok && rng.IntN(3) == 0 {
 		n.injected["second writer just before an activity is written"]++
 		n.w.raceMeeting(recordID)
+	}
+	if s.name == "crm" {
+		n.ends(op)
 	}
 	// Others act between what the house decided and what the server does, and
 	// between that and the house hearing of it.

@@ -85,6 +85,9 @@ type world struct {
 	seen     map[string][]string
 	chosen   map[string]string // by deal and field, ours that a person chose over the portal's
 	told     int
+	ruled    bool // Salesforce's administrators changed its setup
+	locking  bool // rows of collections are locked at random
+	spent24  bool // the organisation's calls of the day are used up
 }
 
 // Run plays one seed on a copy of the migrated database file image.
@@ -251,8 +254,10 @@ func (w *world) step() {
 		w.periodic()
 	case n < 96:
 		w.deliver()
-	case n < 98:
+	case n < 97:
 		w.net.storm()
+	case n < 99:
+		w.organisation()
 	default:
 		w.die("between two jobs")
 	}
@@ -372,6 +377,7 @@ func (w *world) rebirth() {
 // for them.
 func (w *world) calm() {
 	w.net.calm()
+	w.mendOrganisation()
 	w.clock.Set(w.boxes.Now())
 	w.note("calm")
 	for range 60 {
@@ -386,6 +392,7 @@ func (w *world) calm() {
 			w.pass(1100 * time.Millisecond)
 		}
 		w.review(true)
+		w.sendAgain()
 		for w.settleOne() || w.settleMeeting() {
 			w.events++
 		}

@@ -209,7 +209,7 @@ func (s *Server) replay() (found bool, err error) {
 		case kindOrg:
 			err := json.Unmarshal(raw, &s.org)
 			if !found {
-				s.ruling.Store(&ruling{since: s.org.Created})
+				s.ruling.Store(s.plainRuling(s.org.Created))
 			}
 			found = true
 			return err

@@ -12,6 +12,9 @@ import (
 //go:embed organisation.schema
 var organisationSchema string
 
+//go:embed packages.schema
+var packagesSchema string
+
 // currencies are the organisation's active currencies.
 var currencies = []string{"USD", "EUR", "GBP", "JPY", "AUD", "CAD", "CHF", "INR", "BRL", "SGD", "SEK", "NOK", "DKK", "PLN", "KRW", "MXN", "NZD", "ZAR", "ILS", "AED"}
 
@@ -72,6 +75,7 @@ type object struct {
 	custom      bool
 	owned       bool
 	currency    bool
+	pkg         string // the package that brings it, "" of the organisation's own
 	recordTypes bool
 	readonly    bool
 	noUpdate    bool
@@ -119,9 +123,14 @@ func (s *schema) object(name string) (*object, bool) {
 func parseSchema(text string) (*schema, error) {
 	s := &schema{byName: map[string]*object{}, byPrefix: map[string]*object{}}
 	var o *object
+	pkg := ""
 	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, "package "); ok {
+			pkg = rest
 			continue
 		}
 		if rest, ok := strings.CutPrefix(line, "object "); ok {
@@ -129,6 +138,7 @@ func parseSchema(text string) (*schema, error) {
 			if o, err = parseObject(rest); err != nil {
 				return nil, fmt.Errorf("schema line %d: %w", n+1, err)
 			}
+			o.pkg = pkg
 			s.objects = append(s.objects, o)
 			continue
 		}

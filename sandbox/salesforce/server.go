@@ -78,7 +78,7 @@ func New(opt Options) (*Server, error) {
 	if opt.FiscalStartMonth < 0 || opt.FiscalStartMonth > 12 {
 		return nil, fmt.Errorf("salesforce sandbox: fiscal start month %d is not 1 to 12", opt.FiscalStartMonth)
 	}
-	sch, err := parseSchema(organisationSchema)
+	sch, err := parseSchema(organisationSchema + packagesSchema)
 	if err != nil {
 		return nil, fmt.Errorf("salesforce sandbox: %w", err)
 	}
@@ -109,7 +109,7 @@ func New(opt Options) (*Server, error) {
 	if s.schemas, err = newEventSchemas(sch); err != nil {
 		return nil, fmt.Errorf("salesforce sandbox: %w", err)
 	}
-	s.ruling.Store(&ruling{})
+	s.ruling.Store(s.plainRuling(time.Time{}))
 	if s.journal, err = kit.OpenJournal(opt.StatePath); err != nil {
 		return nil, fmt.Errorf("salesforce sandbox: %w", err)
 	}
@@ -159,7 +159,7 @@ func (s *Server) found() error {
 	s.org.OrgID = makeID("00D", 1)
 	s.org.UserID = makeID("005", 1)
 	s.org.Created = s.clock.Now().UTC().Truncate(time.Second)
-	s.ruling.Store(&ruling{since: s.org.Created})
+	s.ruling.Store(s.plainRuling(s.org.Created))
 	if err := s.journal.Append(kindOrg, s.org); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ type setup struct {
 	Fields []fieldSetup `json:"fields,omitempty"`
 	// Access limits what users see and may write.
 	Access []accessSetup `json:"access,omitempty"`
+	// Packages are the managed packages that are installed: aws_connector, tackle.
+	Packages []string `json:"packages,omitempty"`
 }
 
 // validationRule is one validation rule. When is the condition of a SOQL WHERE
@@ -68,6 +71,7 @@ type ruling struct {
 	fields map[*field]*fieldSetup
 	values map[*field]map[string]any // the picklist's values, as field.valueSet
 	access map[string]map[*object]*objectAccess
+	absent map[*object]*objectAccess // objects of packages that are not installed: nobody knows of them
 }
 
 // objectAccess is what one user may do with one object.
@@ -116,7 +120,15 @@ func (r *ruling) choices(f *field) []string {
 }
 
 // accessTo gives the user's access to the object; nil is all.
-func (r *ruling) accessTo(userID string, o *object) *objectAccess { return r.access[userID][o] }
+func (r *ruling) accessTo(userID string, o *object) *objectAccess { return r.accessOf(userID)[o] }
+
+// accessOf gives the user's access to all objects to which it is not whole.
+func (r *ruling) accessOf(userID string) map[*object]*objectAccess {
+	if own := r.access[userID]; own != nil {
+		return own
+	}
+	return r.absent
+}
 
 // makeRuling checks a setup. The store is held.
 func (s *Server) makeRuling(in setup, since time.Time) (*ruling, error) {
@@ -146,6 +158,9 @@ func (s *Server) makeRuling(in setup, since time.Time) (*ruling, error) {
 			return nil, fmt.Errorf("field %s.%s: %w", in.Fields[i].Object, in.Fields[i].Field, err)
 		}
 	}
+	if err := s.rulePackages(r, in.Packages); err != nil {
+		return nil, err
+	}
 	for _, a := range in.Access {
 		if err := s.ruleAccess(r, a); err != nil {
 			return nil, fmt.Errorf("access to %s.%s: %w", a.Object, a.Field, err)
@@ -157,6 +172,31 @@ func (s *Server) makeRuling(in setup, since time.Time) (*ruling, error) {
 		}
 	}
 	return r, nil
+}
+
+// plainRuling is what holds before anybody set anything up.
+func (s *Server) plainRuling(since time.Time) *ruling {
+	r := &ruling{since: since}
+	_ = s.rulePackages(r, nil) // only an installed one can be unknown
+	return r
+}
+
+// rulePackages hides what belongs to packages that are not installed.
+func (s *Server) rulePackages(r *ruling, installed []string) error {
+	known := map[string]bool{}
+	r.absent = map[*object]*objectAccess{}
+	for _, o := range s.store.schema.objects {
+		known[o.pkg] = true
+		if o.pkg != "" && !slices.Contains(installed, o.pkg) {
+			r.absent[o] = &objectAccess{level: accessNone, fields: map[*field]string{}}
+		}
+	}
+	for _, name := range installed {
+		if !known[name] || name == "" {
+			return fmt.Errorf("there is no package %q: aws_connector and tackle are", name)
+		}
+	}
+	return nil
 }
 
 // named finds an object and, unless its name is empty, a field of it.
@@ -254,7 +294,7 @@ func (s *Server) ruleAccess(r *ruling, in accessSetup) error {
 	}
 	objects := r.access[userID]
 	if objects == nil {
-		objects = map[*object]*objectAccess{}
+		objects = maps.Clone(r.absent)
 		r.access[userID] = objects
 	}
 	a := objects[o]
@@ -306,7 +346,7 @@ func (v userView) Object(name string) (*soql.Object, bool) {
 
 // source gives what a user's queries read.
 func (s *Server) source(userID string) soql.Source {
-	if access := s.ruling.Load().access[userID]; access != nil {
+	if access := s.ruling.Load().accessOf(userID); len(access) > 0 {
 		return userView{s.store, access}
 	}
 	return s.store

@@ -299,3 +299,27 @@ func TestOlderReleasesLackWhatCameLater(t *testing.T) {
 	at("46.0", "POST", "/jobs/query", `{}`).want(404, "NOT_FOUND")
 	at("68.0", "GET", "/limits", "").want(404, "NOT_FOUND")
 }
+
+func TestPackagesOfOthersAreThereOnceTheyAreInstalled(t *testing.T) {
+	t.Parallel()
+	o := start(t, salesforce.Options{})
+	const ace = "awsapn__ACE_Opportunity__c"
+	listed := func() string { return o.api("GET", "/sobjects", "").want(200, "").body }
+	if strings.Contains(listed(), ace) {
+		t.Error("the connector is there without being installed")
+	}
+	o.api("GET", "/sobjects/"+ace+"/describe", "").want(404, "NOT_FOUND")
+	o.api("GET", "/query?q=SELECT+Id+FROM+"+ace, "").want(400, "INVALID_TYPE")
+	o.control("POST", "setup", `{"packages":["nobody"]}`).want(400, "")
+	o.setUp(`{"packages":["aws_connector"],"access":[{"object":"Opportunity","field":"Amount","level":"read"}]}`)
+	if all := listed(); !strings.Contains(all, ace) || strings.Contains(all, "tackle__") {
+		t.Error("what was installed is not what is there")
+	}
+	deal := o.opportunity("Deal")
+	o.api("POST", "/sobjects/"+ace, `{"Name":"Deal","awsapn__Source_Opportunity__c":"`+deal+`","awsapn__APN_CRM_Id__c":"O1"}`).want(201, "")
+	if rows := o.query("SELECT awsapn__APN_CRM_Id__c FROM " + ace + " WHERE awsapn__Source_Opportunity__c = '" + deal + "'"); len(rows) != 1 {
+		t.Errorf("%v", rows)
+	}
+	o.control("DELETE", "setup", "").want(200, "")
+	o.api("GET", "/sobjects/"+ace+"/describe", "").want(404, "NOT_FOUND")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type Need struct {
 type Finding struct {
 	Object  string `json:"object"`
 	Field   string `json:"field,omitempty"`
-	Code    string `json:"code"` // object_missing, field_missing, field_not_writable, not_external_id
+	Code    string `json:"code"` // object_missing, object_not_writable, field_missing, field_not_writable, not_external_id
 	Message string `json:"message"`
 	Mend    string `json:"mend"`
 }
@@ -103,6 +104,12 @@ func missing(n Need, o *Object) []Finding {
 		}
 		return f, ok
 	}
+	if (len(n.Write) > 0 || n.ExternalID != "") && (!o.Createable || !o.Updateable) {
+		out = append(out, Finding{
+			Object: n.Object, Code: "object_not_writable", Message: fmt.Sprintf("Our user may not create and edit records of %s", n.Object),
+			Mend: packaged(n.Object, "Grant create and edit access to the object in the integration user's permission set"),
+		})
+	}
 	for _, name := range n.Read {
 		look(name)
 	}
@@ -111,12 +118,17 @@ func missing(n Need, o *Object) []Finding {
 			out = append(out, Finding{
 				Object: n.Object, Field: name, Code: "field_not_writable",
 				Message: fmt.Sprintf("Our user may not write %s.%s", n.Object, name),
-				Mend:    "Grant field-level edit access, or map a field that is no formula",
+				Mend:    packaged(n.Object, "Grant field-level edit access, or map a field that is no formula"),
 			})
 		}
 	}
 	if n.ExternalID != "" {
-		if f, ok := look(n.ExternalID); ok && !f.ExternalID {
+		if f, ok := look(n.ExternalID); ok && !f.Createable && o.Createable && !slices.Contains(n.Write, n.ExternalID) {
+			out = append(out, Finding{
+				Object: n.Object, Field: n.ExternalID, Code: "field_not_writable", Message: fmt.Sprintf("Our user may not write %s.%s", n.Object, n.ExternalID),
+				Mend: packaged(n.ExternalID, "Grant field-level edit access"),
+			})
+		} else if ok && !f.ExternalID {
 			out = append(out, Finding{
 				Object: n.Object, Field: n.ExternalID, Code: "not_external_id",
 				Message: fmt.Sprintf("%s.%s is not marked as an external id", n.Object, n.ExternalID),

@@ -119,6 +119,7 @@ type Client struct {
 	version string // "v67.0" once known
 
 	budget    budget
+	tools     toolCache
 	describes describeCache
 }
 

@@ -75,6 +75,17 @@ func Needs() []Need {
 	}
 }
 
+// Extras lists what the rest of Tandem's package brings and the main job does without.
+func Extras() []Need {
+	return []Need{
+		{Object: "Opportunity", ExternalID: originKey, Write: []string{originKey}},
+		{Object: "CoSell_Offer__c", ExternalID: "CoSell_Offer_Key__c", Write: []string{
+			"Cloud__c", "Offer_Id__c", "Opportunity__c", "CoSell_Registration__c", "State__c", "Accept_By__c", "Accepted_On__c", "Fee_Percent__c",
+			"Gross_Amount__c", "Net_Amount__c", "Last_Portal_Modified__c", "Sync_State__c", "Last_Sync_Error__c",
+		}},
+	}
+}
+
 func required(list []source) []string {
 	var out []string
 	for _, s := range list {

@@ -45,7 +45,7 @@ func submits(r *registration.Registration) bool {
 		return true
 	}
 	switch r.State {
-	case registration.StateBlocked, registration.StateWithdrawn, registration.StateFailed, registration.StateOffRoute:
+	case registration.StateBlocked, registration.StateWithdrawn, registration.StateFailed, registration.StateOffRoute, registration.StateElsewhere:
 		return true
 	}
 	return false

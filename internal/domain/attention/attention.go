@@ -35,12 +35,13 @@ const (
 	KindEdit         Kind = "edit"         // Salesforce refused a value from the portal or a person
 	KindActivity     Kind = "activity"     // Salesforce refused an activity, or changed it too
 	KindTags         Kind = "tags"         // Salesforce refused the correction of a deal's tags
+	KindClaim        Kind = "claim"        // another tool registered the deal, too or instead
 	KindDeleted      Kind = "deleted"      // the deal was deleted in Salesforce and is still with the partner
 )
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
-	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindTags, KindDeleted}
+	return []Kind{KindRegistration, KindField, KindRecord, KindEdit, KindActivity, KindTags, KindClaim, KindDeleted}
 }
 
 // Label is the kind in words.
@@ -58,6 +59,8 @@ func (k Kind) Label() string {
 		return "Activity not in Salesforce"
 	case KindTags:
 		return "Correction of tags refused"
+	case KindClaim:
+		return "Registered by another tool"
 	case KindDeleted:
 		return "Deal deleted in Salesforce"
 	}
@@ -227,7 +230,7 @@ func (s *Service) explain(ctx context.Context, rows []Item) error {
 		if x.What != "" {
 			x.Title += ": " + x.What
 		}
-		if x.Path == "" {
+		if x.Path == "" || x.Kind == KindClaim {
 			continue
 		}
 		if labels[x.Cloud] == nil {
@@ -369,6 +372,8 @@ func (s *Service) again(ctx context.Context, x *Item) (waiting string, err error
 		_, err = s.activities.Send(ctx, activity.Wish{ID: x.Ref})
 	case KindTags:
 		_, err = s.tagging.Again(ctx, x.Ref)
+	case KindClaim:
+		err = problem.Conflict("decide", "There is nothing to send: open the deal and say which record holds")
 	case KindDeleted:
 		err = problem.Conflict("deleted", "There is nothing to send: restore the opportunity in Salesforce, or close it in "+x.Cloud.Portal())
 	default:

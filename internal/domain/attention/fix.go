@@ -13,6 +13,8 @@ const (
 	CodeCheck     = "check"
 	CodeBothSides = "changed_on_both_sides"
 	CodeDeleted   = "deleted"
+	CodeElsewhere = "elsewhere"
+	CodeTwice     = "registered_twice"
 	CodePurged    = "purged"
 )
 
@@ -28,6 +30,8 @@ type fix struct {
 var fixes = []fix{
 	{CodeCheck, "Mend the value in Salesforce: it goes out by itself with the next read. Nothing was sent, because AWS would refuse it.", ""},
 	{CodeBothSides, "Somebody changed it in Salesforce while it was changed here: open it, look at both and say which holds.", ""},
+	{CodeElsewhere, "Tandem registers nothing that another tool has begun. Once that tool's record has the partner's id and is submitted, Tandem follows it by itself. Where two tools name two records, or Tandem shall register it all the same, open the deal and say so.", ""},
+	{CodeTwice, "The partner has two records of one deal: close the wrong one in the portal, open the deal here and say which one holds.", ""},
 	{CodeDeleted, "If the deal goes on, restore the opportunity from Salesforce's recycle bin (it stays there for 15 days): its registration and all that waits go on by themselves. If it is off, set its stage to Closed Lost in the portal. Nothing more is written to Salesforce meanwhile.", ""},
 	{CodePurged, "Salesforce has the opportunity no more, not even in its recycle bin, or Tandem's user may not see it any more. If the user should see it, have the administrator share it: all goes on by itself after the next night. If the deal is off, set its stage to Closed Lost in the portal.", ""},
 	{"ValidationException", "Mend the field that the portal names in Salesforce, wait for the next read or start one, then send again.", "AWS Selling API"},

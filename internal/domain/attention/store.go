@@ -19,6 +19,11 @@ const parts = `SELECT 'registration' AS kind, r.id AS ref, '' AS path, r.id AS r
 		FROM registration_edit e JOIN registration r ON r.id = e.registration_id WHERE e.crm_state = 'refused'
 	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', '', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id
 		FROM activity a WHERE a.crm_state = 'failed'
+	UNION ALL SELECT 'claim', r.id, '', r.id, r.opportunity_id, r.cloud, r.remote_id, 'elsewhere', r.reason, 0, r.state_at, '', ''
+		FROM registration r WHERE r.state = 'elsewhere'
+	UNION ALL SELECT 'claim', r.id, c.crm_id, r.id, r.opportunity_id, r.cloud, r.remote_id, 'registered_twice', c.tool || ' says that the deal is ' || c.remote_id || ', and Tandem follows ' || r.remote_id, 0, c.crm_modstamp, '', ''
+		FROM registration_claim c JOIN opportunity d ON d.crm_id = c.opportunity_crm_id JOIN registration r ON r.opportunity_id = d.id AND r.cloud = c.cloud
+		WHERE NOT c.deleted AND c.remote_id <> '' AND r.remote_id <> '' AND c.remote_id <> r.remote_id AND r.claim_choice <> 'ours' AND r.claim_choice <> r.remote_id
 	UNION ALL SELECT 'deleted', r.id, '', r.id, r.opportunity_id, r.cloud, r.remote_id, CASE WHEN d.purged THEN 'purged' ELSE 'deleted' END, '', 0, d.updated_at, '', ''
 		FROM opportunity d JOIN registration r ON r.opportunity_id = d.id WHERE d.deleted AND r.remote_id <> '' AND r.state NOT IN ('launched', 'closed_lost')
 	UNION ALL SELECT 'activity', a.id, '', '', a.opportunity_id, a.cloud, '', 'changed_on_both_sides', a.crm_error, 0, coalesce(a.updated_at, a.happened_at), a.subject, a.account_id

@@ -200,6 +200,8 @@ func (d *Deal) why(connected bool, fields []openField) string {
 			return portal + " is not connected"
 		case d.State == "":
 			return "Not begun: the next look at the deal opens it"
+		case d.State == registration.StateElsewhere:
+			return "Registered elsewhere: " + d.Reason
 		case d.State == registration.StateWithdrawn:
 			return "Withdrawn: " + d.Reason
 		}

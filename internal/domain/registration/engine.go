@@ -75,7 +75,10 @@ func (s *Service) step(ctx context.Context, p Portal, r *Registration, look bool
 		return err
 	}
 	switch r.State {
-	case StateChecking, StateBlocked:
+	case StateChecking, StateBlocked, StateElsewhere:
+		if done, err := s.elsewhere(ctx, p, r); done || err != nil {
+			return err
+		}
 		return s.check(ctx, p, r)
 	case StateCreating:
 		return s.create(ctx, p, r, look)
@@ -148,25 +151,36 @@ func (s *Service) check(ctx context.Context, p Portal, r *Registration) error {
 }
 
 // create sends the stored payload. With look it first asks whether the record is
-// there already: an earlier attempt may have made it.
+// there already: an earlier attempt may have made it. Before anything is sent it asks
+// whether another tool was quicker since the check; where there are such tools, the
+// portal is searched, too.
 func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bool) error {
-	var remote Remote
 	d, err := s.Deal(ctx, s.db, r.OpportunityID, r.Cloud)
 	if err != nil {
 		return err
 	}
+	var remote Remote
 	if look || d.Opportunity.Deleted {
-		found, err := p.Find(ctx, d)
-		s.called(ctx, r, "Find", err, nil, nil)
-		if err != nil {
-			return &portalError{err}
-		}
-		if found != nil {
-			remote = *found
+		if remote, err = s.find(ctx, p, r, d); err != nil {
+			return err
 		}
 	}
 	if remote.ID == "" && d.Opportunity.Deleted {
 		return s.save(ctx, r, func(tx *db.Tx) error { return s.withdraw(ctx, tx, r, deletedThere) })
+	}
+	if remote.ID == "" {
+		coexists, err := s.LookElsewhere(ctx, d.Opportunity.CRMID)
+		if err != nil {
+			return &portalError{claimsUnread(err)}
+		}
+		if done, err := s.elsewhere(ctx, p, r); done || err != nil {
+			return err
+		}
+		if coexists && !look {
+			if remote, err = s.find(ctx, p, r, d); err != nil {
+				return err
+			}
+		}
 	}
 	if remote.ID == "" {
 		stop, err := s.Stop(ctx, s.db, r.OpportunityID, r.Cloud)
@@ -205,6 +219,19 @@ func (s *Service) create(ctx context.Context, p Portal, r *Registration, look bo
 		}
 		return s.tellCRM(ctx, tx, r)
 	})
+}
+
+// find searches the portal for the deal's record; none has no id.
+func (s *Service) find(ctx context.Context, p Portal, r *Registration, d Deal) (Remote, error) {
+	found, err := p.Find(ctx, d)
+	s.called(ctx, r, "Find", err, nil, nil)
+	if err != nil {
+		return Remote{}, &portalError{err}
+	}
+	if found == nil {
+		return Remote{}, nil
+	}
+	return *found, nil
 }
 
 // agreedOn gives the base of a record that holds exactly the values.

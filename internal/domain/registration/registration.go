@@ -35,6 +35,7 @@ const (
 	StateLaunched       State = "launched"        // won, and said so in the portal
 	StateClosedLost     State = "closed_lost"     // lost, and said so in the portal
 	StateFailed         State = "failed"          // the portal refused a call for good; needs attention
+	StateElsewhere      State = "elsewhere"       // another tool registered it, or is about to
 	StateWithdrawn      State = "withdrawn"       // no longer joint, or closed, before it reached the portal
 	StateOffRoute       State = "off_route"       // the deal goes by another route, or its route is not decided: not sent
 )
@@ -43,7 +44,7 @@ const (
 func States() []State {
 	return []State{
 		StateChecking, StateBlocked, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted,
-		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateFailed, StateOffRoute, StateWithdrawn,
+		StateInReview, StateActionRequired, StateApproved, StateRejected, StateLaunched, StateClosedLost, StateElsewhere, StateFailed, StateOffRoute, StateWithdrawn,
 	}
 }
 
@@ -62,6 +63,8 @@ func (s State) Label() string {
 		return "Solutions linked"
 	case StateOffRoute:
 		return "Held by route"
+	case StateElsewhere:
+		return "Registered elsewhere"
 	case "":
 		return ""
 	}
@@ -71,7 +74,7 @@ func (s State) Label() string {
 // InPortal reports whether a registration in this state exists at the partner.
 func (s State) InPortal() bool {
 	switch s {
-	case StateChecking, StateBlocked, StateCreating, StateFailed, StateOffRoute, StateWithdrawn:
+	case StateChecking, StateBlocked, StateCreating, StateElsewhere, StateFailed, StateOffRoute, StateWithdrawn:
 		return false
 	}
 	return true
@@ -79,10 +82,11 @@ func (s State) InPortal() bool {
 
 // moves says which states may follow which. What is not here is an error.
 var moves = map[State][]State{
-	StateChecking:       {StateBlocked, StateCreating, StateOffRoute, StateWithdrawn, StateFailed},
-	StateBlocked:        {StateChecking, StateCreating, StateOffRoute, StateWithdrawn},
-	StateOffRoute:       {StateChecking, StateCreated, StateAssociated, StateWithdrawn},
-	StateCreating:       {StateCreated, StateOffRoute, StateWithdrawn, StateFailed},
+	StateChecking:       {StateBlocked, StateCreating, StateOffRoute, StateElsewhere, StateSubmitted, StateWithdrawn, StateFailed},
+	StateBlocked:        {StateChecking, StateCreating, StateOffRoute, StateElsewhere, StateSubmitted, StateWithdrawn},
+	StateOffRoute:       {StateChecking, StateCreated, StateAssociated, StateElsewhere, StateSubmitted, StateWithdrawn},
+	StateCreating:       {StateCreated, StateOffRoute, StateElsewhere, StateSubmitted, StateWithdrawn, StateFailed},
+	StateElsewhere:      {StateChecking, StateBlocked, StateCreating, StateOffRoute, StateSubmitted, StateWithdrawn, StateFailed},
 	StateCreated:        {StateAssociated, StateOffRoute, StateFailed},
 	StateAssociated:     {StateSubmitting, StateOffRoute, StateFailed},
 	StateSubmitting:     {StateSubmitted, StateInReview, StateApproved, StateActionRequired, StateRejected, StateFailed},
@@ -95,7 +99,7 @@ var moves = map[State][]State{
 	StateClosedLost:     {StateApproved, StateLaunched, StateFailed},
 	StateFailed: {
 		StateWithdrawn,
-		StateChecking, StateCreating, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
+		StateChecking, StateCreating, StateElsewhere, StateCreated, StateAssociated, StateSubmitting, StateSubmitted, StateInReview,
 		StateApproved, StateActionRequired, StateRejected, StateLaunched, StateClosedLost,
 	},
 	StateWithdrawn: {StateChecking},
@@ -159,6 +163,7 @@ type Registration struct {
 	CRMDirty        bool            `db:"crm_dirty" json:"crm_dirty"`
 	CRMError        string          `db:"crm_error" json:"crm_error"`
 	CRMRowID        string          `db:"crm_row_id" json:"crm_row_id"`
+	ClaimChoice     string          `db:"claim_choice" json:"-"`  // see ChooseClaim
 	CRMGone         int64           `db:"crm_gone" json:"-"`      // how often its record was deleted in Salesforce
 	Offered         bool            `db:"offered" json:"offered"` // the partner offered the deal to us
 	CreatedRemoteAt time.Time       `db:"created_remote_at" json:"created_remote_at"`

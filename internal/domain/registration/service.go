@@ -70,6 +70,9 @@ type Service struct {
 	Look func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error
 	// Write plans the writing of dirty registrations to Salesforce.
 	Write func(ctx context.Context, tx *db.Tx) error
+	// LookElsewhere reads what other tools in Salesforce say of an opportunity now, has
+	// it kept by SawClaims, and says whether there are any such tools.
+	LookElsewhere func(ctx context.Context, opportunityCRMID string) (bool, error)
 	// Gate is asked before a person's act that reaches the portal is stored: an
 	// error stops it.
 	Gate func(ctx context.Context, tx *db.Tx, a Act) error
@@ -99,6 +102,7 @@ func NewService(d *db.DB, c clock.Clock, portals []Portal, pace Pace) *Service {
 	s.Wake = func(context.Context, *db.Tx, ...string) error { return nil }
 	s.Write = func(context.Context, *db.Tx) error { return nil }
 	s.Look = func(context.Context, *db.Tx, cloud.Cloud) error { return nil }
+	s.LookElsewhere = func(context.Context, string) (bool, error) { return false, nil }
 	s.Gate = func(context.Context, *db.Tx, Act) error { return nil }
 	s.Stop = func(context.Context, db.Queryer, string, cloud.Cloud) (Stop, error) { return Stop{}, nil }
 	return s
@@ -164,12 +168,12 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 	}
 	r := have[i]
 	switch {
-	case !ok && (r.State == StateChecking || r.State == StateBlocked || r.State == StateOffRoute && r.RemoteID == "" || r.State == StateFailed && r.neverSent()):
+	case !ok && (r.State == StateChecking || r.State == StateBlocked || r.State == StateElsewhere || r.State == StateOffRoute && r.RemoteID == "" || r.State == StateFailed && r.neverSent()):
 		if err := s.withdraw(ctx, tx, &r, why); err != nil {
 			return err
 		}
 		return update(ctx, tx, &r)
-	case ok && (r.State == StateBlocked || r.State == StateWithdrawn || r.State == StateChecking):
+	case ok && (r.State == StateBlocked || r.State == StateWithdrawn || r.State == StateChecking || r.State == StateElsewhere):
 		// One that is being checked is stored anew too, so that a check of the old data cannot be.
 		r.Reason, r.DueAt = "", tx.Now()
 		if err := r.move(StateChecking, tx.Now()); err != nil {
@@ -193,19 +197,6 @@ func (s *Service) reconsider(ctx context.Context, tx *db.Tx, m *opportunity.Matc
 		p.woken = append(p.woken, r.ID)
 	}
 	return nil
-}
-
-// withdraw ends a registration that never reached the portal.
-func (s *Service) withdraw(ctx context.Context, tx *db.Tx, r *Registration, why string) error {
-	r.Reason, r.DueAt, r.Findings, r.Blocking = why, time.Time{}, nil, 0
-	r.Error, r.ErrorCode, r.FailedFrom, r.StoppedBy = "", "", "", ""
-	if err := r.move(StateWithdrawn, tx.Now()); err != nil {
-		return err
-	}
-	if r.CRMRowID == "" { // Salesforce was never told of it
-		return nil
-	}
-	return s.tellCRM(ctx, tx, r)
 }
 
 // Register is a person's wish to register an opportunity with a cloud now, or
@@ -318,7 +309,7 @@ func (s *Service) RegisterTx(ctx context.Context, tx *db.Tx, opportunityID strin
 func (s *Service) again(r *Registration, now time.Time) error {
 	next := r.State
 	switch r.State {
-	case StateBlocked, StateWithdrawn:
+	case StateBlocked, StateWithdrawn, StateElsewhere:
 		next = StateChecking
 	case StateFailed, StateOffRoute:
 		next = r.FailedFrom
@@ -441,7 +432,8 @@ type View struct {
 	Ours, Theirs Values  // of the fields, without the edits
 	Fields       []Field // that differ and are not settled
 	Edits        []Edit
-	Calls        []Call // the latest, the newest first
+	Calls        []Call  // the latest, the newest first
+	Claims       []Claim // what other tools say, if it is not what we follow
 }
 
 // shownCalls is how many calls a view holds.
@@ -522,6 +514,9 @@ func (s *Service) fill(ctx context.Context, v *View, opportunityID string) error
 		return err
 	}
 	if v.Edits, err = editsOf(ctx, s.db, v.Registration.ID); err != nil {
+		return err
+	}
+	if v.Claims, err = s.openClaims(ctx, s.db, v.Registration, d.Opportunity.CRMID); err != nil {
 		return err
 	}
 	v.Calls, err = callsOf(ctx, s.db, v.Registration.ID, shownCalls)

@@ -121,3 +121,16 @@ func (s *Service) Rerouted(ctx context.Context, tx *db.Tx, opportunityID string)
 	}
 	return nil
 }
+
+// withdraw ends a registration that never reached the portal.
+func (s *Service) withdraw(ctx context.Context, tx *db.Tx, r *Registration, why string) error {
+	r.Reason, r.DueAt, r.Findings, r.Blocking = why, time.Time{}, nil, 0
+	r.Error, r.ErrorCode, r.FailedFrom, r.StoppedBy = "", "", "", ""
+	if err := r.move(StateWithdrawn, tx.Now()); err != nil {
+		return err
+	}
+	if r.CRMRowID == "" { // Salesforce was never told of it
+		return nil
+	}
+	return s.tellCRM(ctx, tx, r)
+}

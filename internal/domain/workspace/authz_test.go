@@ -48,7 +48,7 @@ var unguarded = map[string]bool{
 	"approval.Overtake":  true, // in the transaction of whoever moved the record
 	"invitation.Advance": true, "invitation.Arrived": true, "invitation.Clouds": true, "invitation.Follow": true, "invitation.Heard": true, "invitation.Overdue": true, "invitation.Rejections": true,
 	"registration.FollowChanges": true, "registration.Heard": true, "registration.Link": true, "registration.PendingCRM": true, "registration.WrittenCRM": true,
-	"registration.SawRows": true, "registration.RowsGone": true, "activity.Merged": true,
+	"registration.SawClaims": true, "registration.ClaimsGone": true, "registration.SawRows": true, "registration.RowsGone": true, "activity.Merged": true,
 	"activity.OnRegistration": true, "activity.Pending": true, "activity.Logged": true, "activity.Due": true, "activity.Plan": true, "activity.Written": true,
 	"activity.TryPlan": true, "tagging.TryPending": true, "tagging.Differences": true,
 	"activity.Import": true, "activity.Unwatched": true, "activity.Watch": true, "activity.RecordTx": true, "activity.ChangeTx": true, "activity.CancelTx": true, "intro.OnActivity": true,
@@ -125,6 +125,7 @@ func TestEveryUseCaseAsksWhoActs(t *testing.T) {
 		"registration.Try":             {authz.ActionUpdate, func(ctx context.Context) error { _, err := regs.Try(ctx, "x", nil); return err }},
 		"registration.Calls":           {authz.ActionRead, func(ctx context.Context) error { _, err := regs.Calls(ctx, "x", 1); return err }},
 		"registration.CountOpen":       {authz.ActionRead, func(ctx context.Context) error { _, err := regs.CountOpen(ctx, registration.FieldConflict); return err }},
+		"registration.ChooseClaim":     {authz.ActionRegister, func(ctx context.Context) error { _, err := regs.ChooseClaim(ctx, "x", ""); return err }},
 		"registration.ChooseSolutions": {authz.ActionRegister, func(ctx context.Context) error { _, err := regs.ChooseSolutions(ctx, "x", nil, 0); return err }},
 		"activity.OfOpportunity":       {authz.ActionRead, func(ctx context.Context) error { _, err := acts.OfOpportunity(ctx, "x"); return err }},
 		"activity.Retry":               {authz.ActionRegister, func(ctx context.Context) error { return acts.Retry(ctx, "x") }},

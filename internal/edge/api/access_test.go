@@ -65,6 +65,7 @@ var bodies = map[string]string{
 	"decide-route-conflict":         `{"winner":"cloud:aws","reason":"x"}`,
 	"reopen-route-conflict":         `{"reason":"x"}`,
 	"put-route-rules":               `{"rules":[]}`,
+	"choose-claim":                  `{"remote_id":""}`,
 }
 
 func (d described) request(t *testing.T, method, path string) call {

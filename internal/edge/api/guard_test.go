@@ -289,6 +289,7 @@ var pageDeeds = map[string]string{
 	"mark as joint, or not":             "mark-joint",
 	"register, check, try again":        "register-opportunity",
 	"choose solutions":                  "choose-solutions",
+	"choose a record of another tool":   "choose-claim",
 	"Approvals":                         "list-approvals",
 	"a request for approval":            "get-approval",
 	"approve a request":                 "approve",

@@ -89,7 +89,7 @@ type CoveredDeal struct {
 // Refusal is something that a portal or Salesforce refused for good.
 type Refusal struct {
 	ID             string    `json:"id" doc:"Send it to /attention/send-again."`
-	Kind           string    `json:"kind" enum:"registration,field,record,edit,activity,deleted"`
+	Kind           string    `json:"kind" enum:"registration,field,record,edit,activity,claim,deleted"`
 	Title          string    `json:"title"`
 	OpportunityID  string    `json:"opportunity_id"`
 	AccountID      string    `json:"account_id,omitempty" doc:"Of an activity that belongs to no deal."`
@@ -220,7 +220,7 @@ type coveredInput struct {
 
 type refusalsInput struct {
 	Cloud []string `query:"cloud,explode" nullable:"false" enum:"aws,azure,gcp"`
-	Kind  []string `query:"kind,explode" nullable:"false" enum:"registration,field,record,edit,activity,deleted"`
+	Kind  []string `query:"kind,explode" nullable:"false" enum:"registration,field,record,edit,activity,claim,deleted"`
 	Code  []string `query:"code,explode" nullable:"false"`
 	Owner []string `query:"owner,explode" nullable:"false" doc:"Salesforce ids."`
 	After string   `query:"after" doc:"The cursor next of the page before."`

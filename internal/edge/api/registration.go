@@ -38,7 +38,7 @@ func detailOf(r *registration.Registration) (RegistrationDetail, error) {
 
 type registrationsInput struct {
 	Cloud         []string `query:"cloud,explode" nullable:"false" enum:"aws,azure,gcp"`
-	State         []string `query:"state,explode" nullable:"false" enum:"checking,blocked,creating,created,associated,submitting,submitted,in_review,action_required,approved,rejected,launched,closed_lost,failed,withdrawn,off_route"`
+	State         []string `query:"state,explode" nullable:"false" enum:"checking,blocked,creating,created,associated,submitting,submitted,in_review,action_required,approved,rejected,launched,closed_lost,elsewhere,failed,withdrawn,off_route"`
 	OpportunityID string   `query:"opportunity_id"`
 	After         string   `query:"after" doc:"The cursor next of the page before."`
 	Limit         int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -112,6 +112,28 @@ func (s *server) registerRegistrations() {
 				return nil, err
 			}
 			r, err := s.app.Registrations.ChooseSolutions(ctx, in.ID, in.Body.Solutions, version)
+			if err != nil {
+				return nil, err
+			}
+			d, err := detailOf(&r)
+			if err != nil {
+				return nil, err
+			}
+			return recordOf(r.Version, d)
+		})
+	add(s, operation{
+		id: "choose-claim", method: http.MethodPut, path: "/registrations/{id}/claim", tag: "Registrations", summary: "Say which record of a deal holds that another tool registered, too", action: authz.ActionRegister, also: []int{http.StatusNotFound, http.StatusConflict},
+		about: "Another co-sell tool in Salesforce (AWS Partner CRM Connector, Tackle) has a record of the deal: the registration is elsewhere, or Tandem follows another record. The reason and `GET /attention?kind=claim` say which. With the portal's id that record is followed; without, the deal is registered with Tandem, or its own record is kept.",
+	},
+		func(ctx context.Context, in *struct {
+			Repeatable
+			ID   string `path:"id"`
+			Body struct {
+				RemoteID string `json:"remote_id" example:"O1234567" doc:"Empty for Tandem's own."`
+			}
+		},
+		) (*record[RegistrationDetail], error) {
+			r, err := s.app.Registrations.ChooseClaim(ctx, in.ID, in.Body.RemoteID)
 			if err != nil {
 				return nil, err
 			}

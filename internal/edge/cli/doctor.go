@@ -163,16 +163,51 @@ func salesforceChecks(ctx context.Context, a *app.App) []Check {
 		return []Check{failed(ctx, "salesforce", err, "See that the address, the app's credentials and its Run As user are right; see docs/connect.md")}
 	}
 	out := []Check{{Name: "salesforce", Status: "ok", Detail: fmt.Sprintf("signed in to %s, API %s", rep.Identity.InstanceURL, rep.Identity.APIVersion)}}
-	for _, f := range rep.Findings {
+	out = append(out, findingChecks(rep.Findings, "error")...)
+	if rep, err = a.Salesforce.Check(ctx, salesforce.Extras()); err != nil {
+		return append(out, failed(ctx, "salesforce", err, "Try again"))
+	}
+	out = append(out, findingChecks(rep.Findings, "warning")...) // the main job does without
+	out = append(out, toolsCheck(ctx, a)...)
+	out = append(out, mappingChecks(ctx, a)...)
+	if _, err := a.Sync.CRM.NewOpportunityFields(ctx); problem.Is(err, problem.KindConflict) {
+		out = append(out, Check{Name: "create in salesforce", Status: "warning", Detail: err.Error(), Mend: "Only making opportunities of invitations needs it; see docs/connect.md"})
+	}
+	return out
+}
+
+func findingChecks(list []salesforce.Finding, status string) []Check {
+	var out []Check
+	for _, f := range list {
 		name := f.Object
 		if f.Field != "" {
 			name += "." + f.Field
 		}
-		out = append(out, Check{Name: name, Status: "error", Detail: f.Message, Mend: f.Mend})
+		out = append(out, Check{Name: name, Status: status, Detail: f.Message, Mend: f.Mend})
 	}
-	out = append(out, mappingChecks(ctx, a)...)
-	if _, err := a.Sync.CRM.NewOpportunityFields(ctx); problem.Is(err, problem.KindConflict) {
-		out = append(out, Check{Name: "create in salesforce", Status: "warning", Detail: err.Error(), Mend: "Only making opportunities of invitations needs it; see docs/connect.md"})
+	return out
+}
+
+// toolsCheck names the other co-sell tools of the organisation: what they registered is
+// followed, not registered again.
+func toolsCheck(ctx context.Context, a *app.App) []Check {
+	tools, err := a.Sync.CRM.Tools(ctx)
+	if err != nil {
+		return []Check{failed(ctx, "other co-sell tools", err, "See that the integration user may list the organisation's objects")}
+	}
+	var out []Check
+	named := map[string]bool{}
+	for _, t := range tools {
+		k := Check{Name: t.Name, Status: "ok", Detail: fmt.Sprintf("what it registers is read from %s and followed, not registered again", t.Object)}
+		if !t.Read {
+			if named[t.Name] {
+				continue
+			}
+			k.Status, k.Detail = "warning", fmt.Sprintf("it is in the organisation (%s), and Tandem does not read what it registers", t.Object)
+			k.Mend = "See that it and Tandem do not register the same deals: leave one of the two to do it, or exclude its deals by the joint rule"
+		}
+		named[t.Name] = true
+		out = append(out, k)
 	}
 	return out
 }

@@ -142,6 +142,10 @@ func codeLabel(code string) string {
 		return "Our own check"
 	case attention.CodeBothSides:
 		return "Changed on both sides"
+	case attention.CodeElsewhere:
+		return "Registered elsewhere"
+	case attention.CodeTwice:
+		return "Registered twice"
 	case attention.CodeDeleted:
 		return "In the recycle bin"
 	case attention.CodePurged:

@@ -26,6 +26,7 @@ func (w *Web) routesOpportunity() {
 	w.post(listPath+"/{id}/register", w.opportunityRegister)
 	w.post(listPath+"/{id}/joint", w.opportunityJoint)
 	w.post(listPath+"/{id}/solutions", w.opportunitySolutions)
+	w.post(listPath+"/{id}/claim", w.opportunityClaim)
 	w.post(listPath+"/{id}/activities/retry", w.opportunityActivities)
 	w.get("/accounts/{id}", w.accountPage)
 }
@@ -267,6 +268,8 @@ func (w *Web) nextAt(r *http.Request, deal *opportunity.Opportunity, v *registra
 	case registration.StateActionRequired:
 		n := ui.NextAction{Tone: ui.ToneDanger, Text: name + " asks for a change", Why: reg.ReviewComment, Act: &ui.Button{Label: "See what it asks", Variant: ui.VariantPrimary, Href: at}}
 		return n, 100
+	case registration.StateElsewhere:
+		return ui.NextAction{Tone: ui.ToneWarn, Text: "Another tool has registered it, or is about to", Why: reg.Reason, Act: &ui.Button{Label: "See what it says", Variant: ui.VariantPrimary, Href: at + "-claims"}}, 75
 	case registration.StateFailed:
 		return ui.NextAction{Tone: ui.ToneDanger, Text: v.Cloud.Portal() + " refused a call: mend it and try again", Why: reg.Error, Act: send("Retry")}, 90
 	case registration.StateBlocked:

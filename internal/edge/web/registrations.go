@@ -50,6 +50,8 @@ func stateMeans(s registration.State) string {
 		return "Won, and said so in the portal"
 	case registration.StateClosedLost:
 		return "Lost, and said so in the portal"
+	case registration.StateElsewhere:
+		return "Another tool has it: Tandem registers nothing twice"
 	case registration.StateWithdrawn:
 		return "Not joint any more, or closed before"
 	}

@@ -111,7 +111,7 @@ func stateTone(s registration.State) ui.Tone {
 		return ui.ToneSuccess
 	case registration.StateFailed, registration.StateActionRequired, registration.StateRejected:
 		return ui.ToneDanger
-	case registration.StateBlocked, registration.StateOffRoute:
+	case registration.StateBlocked, registration.StateOffRoute, registration.StateElsewhere:
 		return ui.ToneWarn
 	case registration.StateWithdrawn, registration.StateClosedLost, "":
 		return ui.ToneNeutral

@@ -178,8 +178,8 @@ func TestAWriteOfNoFlowIsRefused(t *testing.T) {
 // reading are the methods of CRM that write nothing. Whoever adds a method that
 // writes gives it a flow in Guard.
 var reading = []string{
-	"Accounts", "ActivitiesOf", "Allowance", "Cards", "ChangedActivities", "Check", "Contacts", "DeletedSince", "IDs", "LookActivities", "Members", "Newest", "NewOpportunityFields", "NewestActivity",
-	"Opportunities", "Opportunity", "People", "Preview", "RegistrationRows", "Total", "Usage",
+	"Accounts", "ActivitiesOf", "Allowance", "Cards", "ChangedActivities", "Check", "Claims", "ClaimsOf", "Contacts", "DeletedSince", "IDs", "LookActivities", "Members", "Newest", "NewOpportunityFields", "NewestActivity",
+	"Opportunities", "Opportunity", "People", "Preview", "RegistrationRows", "Tools", "Total", "Usage",
 }
 
 func TestEveryMethodThatWritesAsksItsFlow(t *testing.T) {

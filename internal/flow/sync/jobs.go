@@ -253,6 +253,7 @@ func (s *Service) Hook(client func() *jobs.Client) {
 		return client().Insert(ctx, tx, PushArgs{}, syncOnce)
 	}
 	s.Registrations.Wake, s.Registrations.Write, s.Activities.Write, s.Tagging.Write = wake, write, write, write
+	s.Registrations.LookElsewhere = s.LookElsewhere
 	s.Registrations.Look = func(ctx context.Context, tx *db.Tx, c cloud.Cloud) error {
 		return client().Insert(ctx, tx, ChangesArgs{Cloud: c}, anyOnce)
 	}

@@ -53,7 +53,11 @@ func (s *Service) pull(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := s.Connections.Report(ctx, connection.Report{ID: "salesforce", Detail: detail, Usage: s.CRM.Usage()}); err != nil {
+	others, err := s.beside(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.Connections.Report(ctx, connection.Report{ID: "salesforce", Detail: detail + others, Usage: s.CRM.Usage()}); err != nil {
 		return 0, err
 	}
 	var total int64
@@ -86,7 +90,7 @@ func (s *Service) readRecords(ctx context.Context) (int64, error) {
 	steps := []func(context.Context) (int64, error){}
 	for _, o := range s.objects() {
 		if o.object == opportunityObject {
-			steps = append(steps, s.readCards)
+			steps = append(steps, s.readCards, s.readClaims)
 		}
 		if steps = append(steps, o.changed); o.object == accountObject {
 			steps = append(steps, func(ctx context.Context) (int64, error) { return 0, s.firstCards(ctx) })

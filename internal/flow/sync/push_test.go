@@ -113,6 +113,14 @@ func (c *crm) DeletedSince(context.Context, string, time.Time) (ids []string, un
 
 func (c *crm) IDs(context.Context, string, bool) iter.Seq2[string, error] { return none }
 
+func (c *crm) Tools(context.Context) ([]connection.Tool, error) { return nil, nil }
+
+func (c *crm) Claims(context.Context, string, connection.Read) iter.Seq2[registration.Claim, error] {
+	return none
+}
+
+func (c *crm) ClaimsOf(context.Context, string) ([]registration.Claim, error) { return nil, nil }
+
 func (c *crm) Total(context.Context, string, time.Time) (int64, error) { return 0, nil }
 
 func (c *crm) Allowance(context.Context) (connection.Allowance, error) {

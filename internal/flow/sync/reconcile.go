@@ -21,7 +21,17 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	if err := s.Pull(ctx); err != nil { // so that what changed counts for no difference
 		return err
 	}
-	for _, m := range []mirrored{s.mirroredAccounts(), s.mirroredOpportunities(), s.mirroredMembers(), s.mirroredContacts(), s.mirroredRows()} {
+	all := []mirrored{s.mirroredAccounts(), s.mirroredOpportunities(), s.mirroredMembers(), s.mirroredContacts(), s.mirroredRows()}
+	tools, err := s.CRM.Tools(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tools {
+		if t.Read {
+			all = append(all, s.mirroredClaims(t.Object))
+		}
+	}
+	for _, m := range all {
 		if err := s.reconcile(ctx, m); err != nil {
 			return fmt.Errorf("reconcile %s: %w", m.object, err)
 		}

@@ -50,6 +50,7 @@ type CRM interface {
 	// ChangedActivities gives the Tasks or Events.
 	ChangedActivities(ctx context.Context, object activity.Object, read connection.Read) iter.Seq2[activity.Remote, error]
 	Gone
+	Tools
 	// Total gives how many records of an object there are to read since then.
 	Total(ctx context.Context, object string, since time.Time) (int64, error)
 	// Allowance gives what background work may still use of the day.
