@@ -93,7 +93,7 @@ func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Rea
 	}
 	wanted := true
 	opts := QueryOptions{OnTotal: func(total int, asked time.Time) {
-		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: asked, Ordered: true, Total: int64(total)})
+		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: asked, Ordered: true, Total: int64(total), Fields: p.fields()})
 	}}
 	for r, err := range query(ctx, since(p.soql, read.Since)+" ORDER BY SystemModstamp, Id", opts) {
 		if err == nil && !wanted || !given(r, err) {
@@ -107,7 +107,7 @@ func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Rea
 func (c *Client) changedInBulk(ctx context.Context, p plan, read connection.Read, given func(values, error) bool) bool {
 	wanted := true
 	opts := BulkOptions{All: !read.Since.IsZero(), AsOf: func(at time.Time) {
-		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: at, Total: -1})
+		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: at, Total: -1, Fields: p.fields()})
 	}}
 	for r, err := range c.BulkQuery(ctx, since(p.soql, read.Since), opts) {
 		if remote := problem.RemoteOf(err); remote != nil && remote.Retry == problem.RetryHuman && slices.Contains(notInBulk, remote.Code) {
@@ -143,7 +143,7 @@ func (c *CRM) Accounts(ctx context.Context, read connection.Read) iter.Seq2[acco
 			Phone: p.text(r, "account.phone"), Street: p.text(r, "account.street"), City: p.text(r, "account.city"), State: p.text(r, "account.state"),
 			PostalCode: p.text(r, "account.postal_code"), Country: p.text(r, "account.country"), Segment: p.text(r, "account.segment"), Geo: p.text(r, "account.geo"),
 			Region: p.text(r, "account.region"), Territory: p.text(r, "account.territory"), ParentCRMID: p.id(r, "account.parent"), OwnerCRMID: p.id(r, "account.owner"),
-			OwnerName: p.text(r, "account.owner_name"), AWSAccountID: p.text(r, "account.aws_account_id"),
+			OwnerName: p.text(r, "account.owner_name"), AWSAccountID: p.text(r, "account.aws_account_id"), Absent: p.absent,
 		}
 		if a.Country == "" {
 			a.Country = p.text(r, "account.country_name")
@@ -199,6 +199,7 @@ func (c *CRM) opportunity(p plan, r values) (opportunity.Opportunity, error) {
 			return o, fmt.Errorf("%s: %w", ours, err)
 		}
 	}
+	o.Absent = p.absent
 	o.CRMID, o.Deleted, o.OriginKey = r.ID("Id"), r.Bool("IsDeleted"), p.text(r, "opportunity.origin_key")
 	o.AccountCRMID, o.AccountName, o.Name, o.Type = p.id(r, "opportunity.account"), p.text(r, "opportunity.account_name"), p.text(r, "opportunity.name"), p.text(r, "opportunity.type")
 	o.Stage, o.Closed, o.Won, o.ForecastCategory = p.text(r, "opportunity.stage"), p.flag(r, "opportunity.closed"), p.flag(r, "opportunity.won"), p.text(r, "opportunity.forecast_category")

@@ -3,7 +3,9 @@ package salesforce
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
@@ -186,8 +188,12 @@ func FieldName(ours string) string { return names[ours] }
 type plan struct {
 	object string
 	paths  map[string]string
+	absent []string // ours that it has no field for
 	soql   string
 }
+
+// fields names what of ours the organisation has, in its order.
+func (p plan) fields() []string { return slices.Sorted(maps.Keys(p.paths)) }
 
 // plan describes the object and leaves out what the organisation has not. An
 // object that is not there gives ok false.
@@ -215,6 +221,11 @@ func (c *Client) plan(ctx context.Context, object string, list []source) (plan, 
 		if _, ok := p.paths[s.ours]; !ok && s.required {
 			return plan{}, false, problem.FromRemote(problem.Remote{System: system, Operation: "describe " + object, Code: "field_missing", Retry: problem.RetryHuman},
 				fmt.Sprintf("Salesforce has no field %s.%s, or Tandem's user may not see it: grant it, then run tandem doctor", object, s.paths[0]), nil)
+		}
+	}
+	for _, s := range list {
+		if _, ok := p.paths[s.ours]; !ok {
+			p.absent = append(p.absent, s.ours)
 		}
 	}
 	p.soql = "SELECT " + strings.Join(columns, ", ") + " FROM " + object

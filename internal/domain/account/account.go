@@ -44,6 +44,10 @@ type Account struct {
 	CreatedAt    time.Time `db:"created_at,insert" json:"-"`
 	UpdatedAt    time.Time `db:"updated_at" json:"updated_at"`
 	Version      int64     `db:"version" json:"version"`
+
+	// Absent names what the CRM has no field for that our user sees
+	// ("account.website"): it says nothing of that; only where it comes from there.
+	Absent []string `db:"-" json:"-"`
 }
 
 // Same reports whether the account is surely the company of this name and web host:

@@ -97,6 +97,7 @@ func upsert(ctx context.Context, tx *db.Tx, rows []Account) error {
 	if err != nil {
 		return err
 	}
+	columns = db.Without(columns, rows[0].Absent, map[string]string{"account.parent": "parent_crm_id", "account.owner": "owner_crm_id", "account.master": "master_crm_id"})
 	_, err = db.UpsertMany(ctx, tx, "account", rows, []string{"crm_id"}, columns)
 	return err
 }

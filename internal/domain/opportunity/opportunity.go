@@ -72,6 +72,10 @@ type Opportunity struct {
 	// OriginKey names the record in a portal that Tandem made it of; only where it
 	// comes from Salesforce just now.
 	OriginKey string `db:"-" json:"-"`
+	// Absent names what Salesforce has no field for that our user sees
+	// ("opportunity.description"): it says nothing of that; only where it comes from
+	// Salesforce just now.
+	Absent []string `db:"-" json:"-"`
 }
 
 // Key sets what is computed from the name.

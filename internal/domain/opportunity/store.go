@@ -64,6 +64,13 @@ func Import(ctx context.Context, tx *db.Tx, list []Opportunity) ([]Opportunity, 
 	if err != nil {
 		return nil, err
 	}
+	columns = db.Without(columns, changed[0].Absent, map[string]string{
+		"opportunity.account": "account_crm_id", "opportunity.owner": "owner_crm_id", "opportunity.amount": "amount_minor", "opportunity.arr_net": "arr_net_minor",
+		"opportunity.arr_basis": "arr_basis_minor", "opportunity.created_at": "crm_created_at",
+		"opportunity.fulfillment_partner": "fulfillment_partner_crm_id", "opportunity.fulfillment_partner_name": "fulfillment_partner",
+		"opportunity.influence_partner": "influence_partner_crm_id", "opportunity.influence_partner_name": "influence_partner",
+		"opportunity.dr_partner": "dr_partner_crm_id", "opportunity.dr_partner_name": "dr_partner",
+	})
 	_, err = db.UpsertMany(ctx, tx, "opportunity", changed, []string{"crm_id"}, columns)
 	return changed, err
 }

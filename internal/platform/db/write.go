@@ -261,3 +261,18 @@ func (w *bulk) close() {
 		w.stmt = nil
 	}
 }
+
+// Without leaves out the columns of fields ("account.website") that nothing is known of,
+// so that an upsert keeps what stands in them. named gives those whose column is not
+// named as the field is.
+func Without(columns, fields []string, named map[string]string) []string {
+	gone := map[string]bool{}
+	for _, f := range fields {
+		column, ok := named[f]
+		if !ok {
+			_, column, _ = strings.Cut(f, ".")
+		}
+		gone[column] = true
+	}
+	return slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return gone[c] })
+}
