@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/date"
 	"github.com/tandem-cosell/tandem/internal/base/id"
+	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
 )
 
@@ -82,6 +83,7 @@ func (w *world) record() {
 	i := len(w.meetings)
 	w.meetings = append(w.meetings, meeting{id: id.New("act"), object: kind.Object()})
 	var f activity.Face
+	said := len(w.words)
 	for _, p := range wordParts {
 		w.say(&f, i, p, "ada")
 	}
@@ -90,6 +92,11 @@ func (w *world) record() {
 	}
 	for range 1 + w.rng.IntN(2) {
 		_, err := w.acts.Record(w.person, in, false)
+		if problem.Is(err, problem.KindConflict) { // the deal is deleted
+			w.note("Ada may not: %v", err)
+			w.meetings, w.words = w.meetings[:i], w.words[:said]
+			return
+		}
 		w.check(err)
 	}
 }

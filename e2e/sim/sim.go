@@ -378,6 +378,7 @@ func (w *world) rebirth() {
 func (w *world) calm() {
 	w.net.calm()
 	w.mendOrganisation()
+	w.pass(61 * time.Minute) // a field that comes into sight is known within the hour
 	w.clock.Set(w.boxes.Now())
 	w.note("calm")
 	for range 60 {

@@ -108,7 +108,7 @@ func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Rea
 	}
 	wanted := true
 	opts := QueryOptions{OnTotal: func(total int, asked time.Time) {
-		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: asked, Ordered: true, Total: int64(total)})
+		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: asked, Ordered: true, Total: int64(total), Fields: p.fields()})
 	}}
 	for r, err := range query(ctx, since(p.soql, read.Since)+" ORDER BY SystemModstamp, Id", opts) {
 		if err == nil && !wanted || !given(r, err) {
@@ -122,7 +122,7 @@ func (c *Client) changedInPages(ctx context.Context, p plan, read connection.Rea
 func (c *Client) changedInBulk(ctx context.Context, p plan, read connection.Read, given func(values, error) bool) bool {
 	wanted := true
 	opts := BulkOptions{All: !read.Since.IsZero(), AsOf: func(at time.Time) {
-		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: at, Total: -1})
+		wanted = read.Begun == nil || read.Begun(connection.Begun{AsOf: at, Total: -1, Fields: p.fields()})
 	}}
 	for r, err := range c.BulkQuery(ctx, since(p.soql, read.Since), opts) {
 		if remote := problem.RemoteOf(err); remote != nil && remote.Retry == problem.RetryHuman && slices.Contains(notInBulk, remote.Code) {

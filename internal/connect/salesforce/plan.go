@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,6 +114,9 @@ func (c *CRM) plan(ctx context.Context, object string, fixed []source) (plan, bo
 	}
 	return c.client.planBy(ctx, m, object, fixed)
 }
+
+// fields names what of ours the organisation has, in its order.
+func (p plan) fields() []string { return slices.Sorted(maps.Keys(p.paths)) }
 
 // planBy is how an object is read by a mapping. A field that it names and that the
 // organisation has not, or not any more, is left out.

@@ -28,6 +28,9 @@ type Begun struct {
 	Ordered bool
 	// Total is how many records there are, -1 when that is not known.
 	Total int64
+	// Fields are the names of ours that the outside system has fields for, in their
+	// order: what it has none for says nothing.
+	Fields []string
 }
 
 // Allowance is what background work may still use of a day, under the share of the

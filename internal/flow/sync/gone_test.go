@@ -442,3 +442,55 @@ func TestARecordThatCameOutOfSightAndBackIsKnown(t *testing.T) {
 		}
 	})
 }
+
+// A registration is compared with its deal again when the customer's account changes, not
+// only at the next look at the portal (seed 767 of the simulation).
+func TestAChangeOfTheAccountIsComparedAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.registered()
+		if err := f.client.Update(f.ctx, "Account", acmeCRMID, salesforce.Fields{"Website": "https://new.example"}); err != nil {
+			t.Fatal(err)
+		}
+		f.tx(func(tx *db.Tx) error {
+			_, err := tx.Exec(f.ctx, `UPDATE registration SET due_at = NULL, compared_version = ?`, f.mirrored(f.joint.ID).Version)
+			return err
+		})
+		f.pull()
+		if f.registration().DueAt.IsZero() {
+			t.Error("nothing is due")
+		}
+	})
+}
+
+func TestAFieldThatComesOutOfSightKeepsItsValueAndIsReadAgainWhenItIsBack(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		change := func(fields salesforce.Fields) {
+			t.Helper()
+			if err := f.client.Update(f.ctx, "Opportunity", jointCRMID, fields); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := func(level string) { // the description of an object is relied on for an hour
+			t.Helper()
+			f.control("setup", level)
+			key, secret := f.org.Credentials()
+			c, err := salesforce.New(salesforce.Config{LoginURL: f.address, ClientID: key, ClientSecret: secret, Transport: &http.Transport{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.CRM = salesforce.NewCRM(c, "USD")
+			f.pull()
+		}
+		change(salesforce.Fields{"Description": "before"})
+		f.pull()
+		change(salesforce.Fields{"Description": "meanwhile", "Next_Steps__c": "seen"})
+		again(`{"access":[{"object":"Opportunity","field":"Description","level":"none"}]}`)
+		if o := f.mirrored(f.joint.ID); o.Description != "before" || o.NextSteps != "seen" {
+			t.Errorf("out of sight: %q, %q", o.Description, o.NextSteps)
+		}
+		again(`{}`)
+		if o := f.mirrored(f.joint.ID); o.Description != "meanwhile" {
+			t.Errorf("back in sight: %q", o.Description)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-cosell/tandem/internal/domain/account"
@@ -162,6 +163,7 @@ type reader[T any] struct {
 	mappedBy string           // the fingerprint of the mapping that it is read by
 	mark     time.Time        // up to where everything is stored
 	begun    connection.Begun // of the read under way
+	breadth  breadth          // with which fields it was read
 	progress Progress
 }
 
@@ -203,15 +205,24 @@ func (r *reader[T]) run(ctx context.Context) error {
 		}
 		return r.first(ctx, size, connection.Read{Bulk: bulk, Begun: r.begins})
 	}
+	if r.breadth, err = breadthOf(ctx, r.s.DB, r.object); err != nil {
+		return fmt.Errorf("read %s: %w", r.object, err)
+	}
 	since := r.mark.Add(-overlap)
-	bulk, asked := false, error(nil)
+	bulk, wider, asked := false, false, error(nil)
 	first := connection.Read{Since: since, Begun: func(b connection.Begun) bool {
+		if wider, asked = r.widened(ctx, b); wider || asked != nil {
+			return false
+		}
 		r.begins(b)
 		bulk, asked = r.s.inBulk(ctx, b.Total)
 		return !bulk && asked == nil
 	}}
 	if err := r.stream(ctx, first); err != nil || asked != nil {
 		return errors.Join(err, asked)
+	}
+	if wider {
+		return r.again(ctx)
 	}
 	if bulk {
 		return r.all(ctx, connection.Read{Since: since, Bulk: true, Begun: r.begins})
@@ -239,8 +250,13 @@ func (r *reader[T]) first(ctx context.Context, size int64, what connection.Read)
 	if err := load(); err != nil || r.begun.AsOf.IsZero() {
 		return err
 	}
-	// What was deleted before is not in it: see Reconcile.
-	return r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error { return saveCursor(ctx, tx, reconciled(r.object), "", r.begun.AsOf) })
+	return r.s.DB.InTx(ctx, r.s.Clock, func(tx *db.Tx) error {
+		if err := saveBreadth(ctx, tx, r.object, breadth{Fields: strings.Join(r.begun.Fields, " ")}); err != nil {
+			return err
+		}
+		// What was deleted before is not in it: see Reconcile.
+		return saveCursor(ctx, tx, reconciled(r.object), "", r.begun.AsOf)
+	})
 }
 
 // all reads to the end, and keeps up to where that is.
@@ -466,6 +482,9 @@ func (s *Service) changedAround(ctx context.Context, tx *db.Tx, list []opportuni
 	}
 	if err := opportunity.Touch(ctx, tx, ids); err != nil {
 		return err
+	}
+	for i := range list { // as they are now: what is compared with an older one is due
+		list[i].Version++
 	}
 	return s.Opportunities.Changed(ctx, tx, list)
 }

@@ -43,6 +43,47 @@ func saveCursor(ctx context.Context, tx *db.Tx, object, mappedBy string, mark ti
 	return err
 }
 
+// breadth is which fields an object was read with, and since when it lacks some.
+type breadth struct {
+	Fields     string    `db:"fields"` // their names, parted by blanks; "" is not known
+	NarrowedAt time.Time `db:"narrowed_at"`
+}
+
+func breadthOf(ctx context.Context, q db.Queryer, object string) (breadth, error) {
+	b, err := db.Get[breadth](ctx, q, `SELECT fields, narrowed_at FROM crm_cursor WHERE object = ?`, object)
+	if problem.Is(err, problem.KindNotFound) {
+		return breadth{}, nil
+	}
+	return b, err
+}
+
+func saveBreadth(ctx context.Context, tx *db.Tx, object string, b breadth) error {
+	var at *time.Time
+	if !b.NarrowedAt.IsZero() {
+		at = &b.NarrowedAt
+	}
+	_, err := tx.Exec(ctx, `UPDATE crm_cursor SET fields = ?, narrowed_at = ? WHERE object = ?`, b.Fields, at, object)
+	return err
+}
+
+// stale has the records of an object, that were changed since then, count as older than
+// anything that the CRM says of them.
+func stale(ctx context.Context, tx *db.Tx, object string, since time.Time) error {
+	text := map[string]string{
+		"Account":     `UPDATE account SET crm_modstamp = ? WHERE crm_modstamp >= ?`,
+		"Opportunity": `UPDATE opportunity SET crm_modstamp = ? WHERE crm_modstamp >= ?`,
+	}[object]
+	if text == "" {
+		return nil
+	}
+	never := time.Unix(0, 0).UTC()
+	if since.IsZero() {
+		since = never
+	}
+	_, err := tx.Exec(ctx, text, never, since)
+	return err
+}
+
 // analyze has the database count anew what its indexes hold: without, its planner
 // takes a filter on a stage or a region for one that leaves ten rows.
 func analyze(ctx context.Context, tx *db.Tx) error {

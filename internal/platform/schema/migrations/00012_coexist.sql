@@ -25,5 +25,9 @@ CREATE TABLE registration_claim (
 );
 CREATE INDEX registration_claim_opportunity ON registration_claim (opportunity_crm_id);
 
+-- Which of our fields an object was read with, and since when it lacks some.
+ALTER TABLE crm_cursor ADD COLUMN fields text NOT NULL DEFAULT '';
+ALTER TABLE crm_cursor ADD COLUMN narrowed_at timestamptz;
+
 -- +goose Down
 SELECT 1;
