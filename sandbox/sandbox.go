@@ -5,7 +5,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -91,12 +90,12 @@ type Salesforce struct {
 }
 
 // Google says how to reach Cloud Channel, Pub/Sub and the token endpoint. KeyFile is
-// the service account's key, Subscription one on the topic of opportunity events.
+// the text of the service account's key file, Subscription one on the topic of opportunity events.
 type Google struct {
-	URL          string          `json:"url"`
-	Partner      string          `json:"partner"`
-	Subscription string          `json:"subscription"`
-	KeyFile      json.RawMessage `json:"key_file"`
+	URL          string `json:"url"`
+	Partner      string `json:"partner"`
+	Subscription string `json:"subscription"`
+	KeyFile      string `json:"key_file"`
 }
 
 // Fleet is the running sandboxes.
@@ -287,7 +286,7 @@ func (f *Fleet) serve(ctx context.Context, opt Options) error {
 		},
 		Salesforce: Salesforce{URL: sfURL, ClientID: id, ClientSecret: clientSecret, PubSub: pubsub, PubSubCA: authority},
 		Google: Google{
-			URL: googleURL, Partner: f.Google.Partner(), Subscription: "projects/" + f.Google.Project() + "/subscriptions/" + googleSubscription, KeyFile: keyFile,
+			URL: googleURL, Partner: f.Google.Partner(), Subscription: "projects/" + f.Google.Project() + "/subscriptions/" + googleSubscription, KeyFile: string(keyFile),
 		},
 	}
 	return nil
