@@ -20,7 +20,7 @@ type mutation struct{ name, says, file, from, to string }
 var mutations = []mutation{
 	{
 		"a create is repeated after a lost answer, under a new token", "is registered twice in the portal", "internal/domain/registration/engine.go",
-		"	if look {\n		d, err", "	r.CreateToken = newToken()\n	if false {\n		d, err",
+		"	if look || d.Opportunity.Deleted {\n", "	if look {\n		r.CreateToken = newToken()\n	}\n	if d.Opportunity.Deleted {\n",
 	},
 	{
 		"the portal's locks are ignored", "was refused though the portal takes it", "internal/domain/registration/field.go",
@@ -39,9 +39,9 @@ var mutations = []mutation{
 		"	return VerdictAsk\n", "	return VerdictSend\n",
 	},
 	{
-		"Salesforce is written over, whoever changed it", "sf wrote", "internal/connect/salesforce/crm.go",
-		"err = c.client.UpdateIfUnmodified(ctx, \"Opportunity\", change.OpportunityCRMID, fields, change.ReadAt)",
-		"err = c.client.Update(ctx, \"Opportunity\", change.OpportunityCRMID, fields)",
+		"Salesforce is written over, whoever changed it", "sf wrote", "internal/connect/salesforce/writeback.go",
+		"return c.UpdateIfUnmodified(ctx, \"Opportunity\", id, w.fields, since)",
+		"return c.Update(ctx, \"Opportunity\", id, w.fields)",
 	},
 	{
 		"an activity gets a new key each time", "is said to be in Salesforce, and is not", "internal/connect/salesforce/crm.go",
@@ -113,12 +113,8 @@ var troubles = []mutation{
 		"			case res.Err == nil:\n				if err := logged(", "			case true:\n				if err := logged(",
 	},
 	{
-		"a field out of sight counts as emptied", "in Salesforce, and", "internal/domain/opportunity/store.go",
-		"	columns = db.Without(columns, changed[0].Absent,", "	_ = db.Without(columns, changed[0].Absent,",
-	},
-	{
-		"what a deleted deal refuses counts as refused for good", "refused", "internal/flow/sync/gone.go",
-		"	if err != nil || len(deleted) == 0 {\n", "	if err != nil || len(deleted) >= 0 {\n",
+		"what changed while a field was out of sight is not read again", "in Salesforce, and", "internal/flow/sync/store.go",
+		"	_, err := tx.Exec(ctx, text, never, since)\n	return err\n", "	_ = never\n	return nil\n",
 	},
 }
 
