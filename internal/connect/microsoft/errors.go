@@ -33,9 +33,6 @@ const codeInvalidGrant = "invalid_grant"
 // IsNotFound reports whether Microsoft answered that there is no such record.
 func IsNotFound(err error) bool { return problem.Is(err, problem.KindNotFound) }
 
-// IsStale reports whether a change was refused because the record changed since.
-func IsStale(err error) bool { return problem.Is(err, problem.KindPrecondition) }
-
 // refusal is what an answer that is no success says, in either form of the service:
 // the gateway's {"error":{…}}, or {"code","description"} of the other Partner
 // Center APIs.

@@ -28,9 +28,6 @@ const (
 	DirectionBoth  Direction = "both"  // read, and written when a person or a portal changes it
 )
 
-// Directions lists the directions.
-func Directions() []Direction { return []Direction{DirectionRead, DirectionBoth, DirectionWrite} }
-
 // Label is the direction in words.
 func (d Direction) Label() string {
 	switch d {
