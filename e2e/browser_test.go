@@ -48,6 +48,7 @@ var pages = []struct {
 	{name: "coverage-deals", path: "/coverage/deals?what=blocked"},
 	{name: "attention", path: "/attention"},
 	{name: "conflicts", path: "/conflicts"},
+	{name: "hand-overs-none", path: "/hand-overs"},
 	{name: "automation", path: "/automation"},
 	{name: "automation-flow", path: "/automation/flows/write_registrations"},
 	{name: "automation-dry-run", path: "/automation/flows/write_registrations/dry-run"},

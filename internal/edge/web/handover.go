@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/a-h/templ"
+
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/handover"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
@@ -38,7 +40,37 @@ func (w *Web) handOvers(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page := w.page(r, ui.Page{Title: "To enter by hand", Nav: ui.AreaOpportunities})
-	w.render(rw, r, http.StatusOK, handOversHTML(page, list))
+	w.render(rw, r, http.StatusOK, handOversHTML(page, handOversTable(list)))
+}
+
+// handOversTable lists what is to be entered, what waits for longest first.
+func handOversTable(list []handover.Deal) ui.DataTable {
+	t := ui.DataTable{
+		ID: "hand-overs", Caption: "To enter by hand", NoChooser: true,
+		Columns: []ui.Column{{Key: "name", Label: "Opportunity", Fixed: true, Grow: true}, {Key: "portal", Label: "Portal"}, {Key: "what", Label: "What to do"}, {Key: "since", Label: "Since"}, {Key: "owner", Label: "Owner"}},
+		Empty:   ui.EmptyState{Icon: ui.IconInbox, Title: "Nothing waits", Text: "Deals for a portal that Tandem cannot reach by itself stand here with a filled form, until a person has entered them there."},
+	}
+	for i := range list {
+		d := &list[i]
+		what := ui.Badge{Tone: ui.ToneInfo, Text: "To change"}
+		if d.New() {
+			what = ui.Badge{Tone: ui.ToneWarn, Text: "To enter"}
+		}
+		t.Rows = append(t.Rows, ui.Row{
+			ID: d.ID, Name: d.Name, Href: handOverPath(d.ID, ""),
+			Cells: []templ.Component{ui.Two(d.Name, d.AccountName), ui.Text(d.Cloud.Portal()), what, handOverSince(d), textOr(d.DealOwner)},
+		})
+	}
+	return t
+}
+
+// lines is the form as it is to be entered.
+func (p *handOverView) lines() ui.DataTable {
+	t := ui.DataTable{ID: "form-lines", Caption: "What is to be entered", NoChooser: true, Columns: []ui.Column{{Key: "field", Label: "Field", Fixed: true}, {Key: "value", Label: "Value", Grow: true, Wrap: true}}}
+	for _, l := range p.Lines {
+		t.Rows = append(t.Rows, ui.Row{ID: l.Path, Name: l.Label, Cells: []templ.Component{ui.Two(l.Label, l.Group), handOverValue(l, !p.D.New())}})
+	}
+	return t
 }
 
 // handOverView is what the page of one form shows.

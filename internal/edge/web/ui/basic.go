@@ -308,6 +308,8 @@ type Copy struct {
 	Text string
 	// What names the thing for screen readers: "AWS opportunity id".
 	What string
+	// Long shows all of a text that may take several lines.
+	Long bool
 }
 
 // Render writes the text and its button.
