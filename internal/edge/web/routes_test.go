@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/tandem-cosell/tandem/internal/domain/route"
@@ -78,10 +79,15 @@ func TestDirectorsChangeRouteRulesAndGoBackToTheDefault(t *testing.T) {
 	const page = "/settings/routes/two_clouds"
 	ada.sees(page, 200, "Sourced by one cloud", "Directors change these rules", "!Save rule")
 	form := url.Values{"version": {"0"}, "enabled": {"yes"}, "kind": {"two_clouds"}, "title": {"Ours"}, "why": {"Because"}, "days": {"9"}, "holds": {"yes"}, "preview": {"yes"}}
-	if got := dora.post(page, form); got.status != http.StatusOK {
+	if got := dora.post(page, form); got.status != http.StatusOK || !strings.Contains(got.text, "Nothing is saved yet") || !strings.Contains(got.text, "in conflict.") {
 		t.Fatalf("preview: %d %.300s", got.status, got.text)
 	}
 	form.Del("preview")
+	form["when[0].field"], form["when[0].op"] = []string{"stage"}, []string{"cloud"}
+	if got := dora.post(page, form); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.text, "Stage names no partner") || strings.Contains(got.text, "rules[") {
+		t.Errorf("a bad condition: %d", got.status)
+	}
+	form.Set("when[0].op", "set")
 	if got := ada.post(page, form); got.status != http.StatusForbidden {
 		t.Errorf("an Associate changes the rules: %d", got.status)
 	}
@@ -93,8 +99,8 @@ func TestDirectorsChangeRouteRulesAndGoBackToTheDefault(t *testing.T) {
 	if got := dora.post(page, form); got.status != http.StatusSeeOther {
 		t.Fatalf("save: %d %.300s", got.status, got.text)
 	}
-	dora.sees("/settings/routes", 200, "Ours", "9 working days", "not registered")
-	if got := dora.post(page, form); got.status != http.StatusPreconditionFailed {
+	dora.sees("/settings/routes", 200, "Ours", "Stage is set", "9 working days", "not registered")
+	if got := dora.post(page, form); got.status != http.StatusPreconditionFailed || !strings.Contains(got.text, "Somebody changed the rules") {
 		t.Errorf("an old version: %d", got.status)
 	}
 	if got := dora.post(page+"/restore", url.Values{"version": {"1"}}); got.status != http.StatusSeeOther {

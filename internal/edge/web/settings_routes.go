@@ -11,10 +11,8 @@ import (
 
 	"github.com/tandem-cosell/tandem/internal/base/problem"
 	"github.com/tandem-cosell/tandem/internal/domain/route"
-	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
-	"github.com/tandem-cosell/tandem/internal/platform/setting"
 )
 
 const routeRulesPath = "/settings/routes"
@@ -26,24 +24,10 @@ func (w *Web) routesRouteRules() {
 	w.post(routeRulesPath+"/{id}/restore", w.restoreRouteRule)
 }
 
-type routeRulesData struct {
-	page  ui.Page
-	row   setting.Row
-	table ui.DataTable
-	may   bool
-}
-
 type routeRuleData struct {
-	page    ui.Page
-	may     bool
-	read    bool // rule is what a form holds
-	rule    route.Rule
-	preset  bool // there is a default of it to go back to
-	version int64
-	fields  []problem.Field
-	preview ui.Notice
-	stale   bool
-	row     setting.Row
+	ruleEdit
+	rule   route.Rule
+	preset bool // there is a default of it to go back to
 }
 
 func (w *Web) routeRules(rw http.ResponseWriter, r *http.Request) {
@@ -52,28 +36,24 @@ func (w *Web) routeRules(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	d := routeRulesData{row: row, may: may(r, authz.ActionChangeSettings), table: ui.DataTable{
+	d := rulesData{row: row, may: may(r, authz.ActionChangeSettings), table: ui.DataTable{
 		ID: "rules", Caption: "Route rules", NoChooser: true,
 		Columns: []ui.Column{{Key: "title", Label: "What excludes each other, and when", Fixed: true, Grow: true}, {Key: "kind", Label: "Kind"}, {Key: "days", Label: "To decide in"}, {Key: "holds", Label: "Until then"}, {Key: "on", Label: "State"}},
 		Empty:   ui.EmptyState{Icon: ui.IconLink, Title: "There is no rule", Text: "Without rules no deal is in a route conflict."},
 	}}
 	for i := range rules {
 		x := &rules[i]
-		on := ui.Badge{Tone: ui.ToneSuccess, Text: "On"}
-		if !x.Enabled {
-			on = ui.Badge{Text: "Off"}
-		}
 		holds := "registered all the same"
 		if x.Holds {
 			holds = "not registered"
 		}
 		d.table.Rows = append(d.table.Rows, ui.Row{
 			ID: x.ID, Name: x.Title, Href: routeRulesPath + "/" + x.ID,
-			Cells: []templ.Component{ui.Two(x.Title, conditionWords(x.When)), ui.Link(routesPath+"?kind="+string(x.Kind), x.Kind.Label()), ui.Text(plural(int64(x.Days), "working day", "working days")), ui.Text(holds), on},
+			Cells: []templ.Component{ruleCell(x.Title, x.When), ui.Link(routesPath+"?kind="+string(x.Kind), x.Kind.Label()), ui.Text(plural(int64(x.Days), "working day", "working days")), ui.Text(holds), ruleState(x.Enabled)},
 		})
 	}
 	d.page = w.settingsPage(r, "routes", ui.Page{Lead: ui.Text("Which claims to one deal exclude each other, until when that is to be decided, and who wins if nothing speaks against it.")})
-	w.render(rw, r, http.StatusOK, routeRulesHTML(d))
+	w.render(rw, r, http.StatusOK, rulesHTML(d))
 }
 
 // showRouteRule shows one rule; a form that nobody filled in shows it as it stands.
@@ -89,13 +69,10 @@ func (w *Web) showRouteRule(rw http.ResponseWriter, r *http.Request, status int,
 		w.fail(rw, r, problem.NotFound("rule", id))
 		return
 	}
-	d.row, d.may = row, may(r, authz.ActionChangeSettings)
+	d.over(row, may(r, authz.ActionChangeSettings))
 	_, d.preset = defaultRoute(id)
 	if !d.read {
-		d.version, d.rule = row.Version, rules[at]
-	}
-	if d.stale {
-		d.version = row.Version
+		d.rule = rules[at]
 	}
 	d.page = w.settingsPage(r, "routes", ui.Page{Title: fallback(d.rule.Title, rules[at].Title), Crumbs: []ui.Crumb{{Label: "Settings", Href: "/settings/profile"}, {Label: "Route rules", Href: routeRulesPath}}})
 	w.render(rw, r, status, routeRuleHTML(d))
@@ -111,7 +88,7 @@ func defaultRoute(id string) (route.Rule, bool) {
 	return list[at], true
 }
 
-// readRouteRule reads the form; conditions of which no field is chosen are left out.
+// readRouteRule reads the form.
 func readRouteRule(r *http.Request) (route.Rule, int64, error) {
 	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
 	if err != nil {
@@ -121,15 +98,10 @@ func readRouteRule(r *http.Request) (route.Rule, int64, error) {
 	x := route.Rule{
 		ID: r.PathValue("id"), Enabled: text("enabled") != "", Kind: route.Kind(text("kind")), Title: text("title"), Why: text("why"), Source: text("source"),
 		Verified: text("verified") != "", Holds: text("holds") != "", Wins: route.Basis(text("wins")), WinsWhy: text("wins_why"), OurStep: text("our_step"), TheirStep: text("their_step"),
-		When: []tagging.Condition{},
+		When: readConditions(r),
 	}
 	if x.Days, err = strconv.Atoi(text("days")); err != nil {
 		x.Days = 0 // which is out of range
-	}
-	for i := range formRows {
-		if c, ok := readCondition(r, i); ok {
-			x.When = append(x.When, c)
-		}
 	}
 	return x, version, nil
 }
@@ -144,30 +116,24 @@ func (w *Web) saveRouteRule(rw http.ResponseWriter, r *http.Request) {
 	if err == nil && r.PostFormValue("preview") != "" {
 		var found map[string]int64
 		if found, err = w.app.Routes.Preview(r.Context(), rules); err == nil {
-			d := routeRuleData{read: true, rule: x, version: version}
-			d.preview = ui.Notice{Tone: ui.ToneInfo, Title: "Nothing is saved yet", Text: fmt.Sprintf("This rule would find %d open %s in conflict.", found[x.ID], noun(int(found[x.ID]), "deal"))}
-			w.showRouteRule(rw, r, http.StatusOK, d)
+			text := fmt.Sprintf("This rule would find %d open %s in conflict.", found[x.ID], noun(int(found[x.ID]), "deal"))
+			w.showRouteRule(rw, r, http.StatusOK, routeRuleData{ruleEdit: previewedRule(version, text), rule: x})
 			return
 		}
 	}
 	if err == nil {
 		err = w.app.Routes.SetRules(r.Context(), rules, version)
 	}
-	fields, invalid := formFields(err)
-	switch {
-	case err == nil:
+	if err == nil {
 		w.done(rw, r, routeRulesPath, "The rule is in force, and every deal is looked at again", "")
-	case conflict(err):
-		w.showRouteRule(rw, r, http.StatusPreconditionFailed, routeRuleData{read: true, rule: x, stale: true})
-	case invalid:
-		prefix := fmt.Sprintf("rules[%d].", at)
-		for i := range fields {
-			fields[i].Field = strings.TrimPrefix(fields[i].Field, prefix)
-		}
-		w.showRouteRule(rw, r, http.StatusUnprocessableEntity, routeRuleData{read: true, rule: x, version: version, fields: fields})
-	default:
-		w.fail(rw, r, err)
+		return
 	}
+	edit, status, ok := refusedRule(err, at, version)
+	if !ok {
+		w.fail(rw, r, err)
+		return
+	}
+	w.showRouteRule(rw, r, status, routeRuleData{ruleEdit: edit, rule: x})
 }
 
 // withRouteRule gives the rules in force with one of them replaced, and where.

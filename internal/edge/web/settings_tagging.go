@@ -13,13 +13,11 @@ import (
 	"github.com/tandem-cosell/tandem/internal/domain/tagging"
 	"github.com/tandem-cosell/tandem/internal/edge/web/ui"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
-	"github.com/tandem-cosell/tandem/internal/platform/setting"
 )
 
 const (
 	tagRulesPath = "/settings/tagging"
 	newRule      = "-new" // no rule can have this id
-	formRows     = 8      // conditions and changes that the form has room for
 )
 
 func (w *Web) routesTagRules() {
@@ -29,24 +27,10 @@ func (w *Web) routesTagRules() {
 	w.post(tagRulesPath+"/{id}/delete", w.deleteTagRule)
 }
 
-type tagRulesData struct {
-	page  ui.Page
-	row   setting.Row
-	table ui.DataTable
-	may   bool
-}
-
 type tagRuleData struct {
-	page    ui.Page
-	may     bool
-	isNew   bool
-	read    bool // rule is what a form holds
-	rule    tagging.Rule
-	version int64
-	fields  []problem.Field
-	preview ui.Notice
-	stale   bool
-	row     setting.Row
+	ruleEdit
+	isNew bool
+	rule  tagging.Rule
 }
 
 func (w *Web) tagRules(rw http.ResponseWriter, r *http.Request) {
@@ -60,28 +44,24 @@ func (w *Web) tagRules(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	d := tagRulesData{row: row, may: may(r, authz.ActionChangeSettings), table: ui.DataTable{
+	d := rulesData{row: row, may: may(r, authz.ActionChangeSettings), add: tagRulesPath + "/" + newRule, table: ui.DataTable{
 		ID: "rules", Caption: "Tagging rules", NoChooser: true,
 		Columns: []ui.Column{{Key: "title", Label: "What is wrong, and when", Fixed: true, Grow: true}, {Key: "breaks", Label: "Breaks"}, {Key: "found", Label: "Deals", End: true}, {Key: "on", Label: "State"}},
 		Empty:   ui.EmptyState{Icon: ui.IconTag, Title: "There is no rule", Text: "Without rules no deal counts as tagged wrongly."},
 	}}
 	for i := range rules {
 		x := &rules[i]
-		on := ui.Badge{Tone: ui.ToneSuccess, Text: "On"}
-		if !x.Enabled {
-			on = ui.Badge{Text: "Off"}
-		}
 		found := ui.Muted("none")
 		if at := slices.IndexFunc(counts, func(c tagging.RuleCount) bool { return c.Rule == x.ID }); at >= 0 {
 			found = ui.Link(taggingPath+"?rule="+x.ID, ui.Count(counts[at].Count))
 		}
 		d.table.Rows = append(d.table.Rows, ui.Row{
 			ID: x.ID, Name: x.Title, Href: tagRulesPath + "/" + x.ID,
-			Cells: []templ.Component{ruleCell(x), ui.Text(breaksList(x.Breaks)), found, on},
+			Cells: []templ.Component{ruleCell(x.Title, x.When), ui.Text(breaksList(x.Breaks)), found, ruleState(x.Enabled)},
 		})
 	}
 	d.page = w.settingsPage(r, "tagging", ui.Page{Lead: ui.Text("What counts as tagged wrongly, and the correction that is proposed.")})
-	w.render(rw, r, http.StatusOK, tagRulesHTML(d))
+	w.render(rw, r, http.StatusOK, rulesHTML(d))
 }
 
 func breaksList(list []tagging.Breaks) string {
@@ -92,21 +72,6 @@ func breaksList(list []tagging.Breaks) string {
 	return strings.Join(words, ", ")
 }
 
-// conditionWords says the conditions as one would.
-func conditionWords(list []tagging.Condition) string {
-	words := make([]string, len(list))
-	for i, c := range list {
-		words[i] = c.Field.Label() + " " + c.Op.Label()
-		switch c.Op {
-		case tagging.OpOneOf, tagging.OpNoneOf:
-			words[i] += " " + listed(quoted(c.Values), "or")
-		case tagging.OpSame, tagging.OpOther:
-			words[i] += " " + tagging.Field(c.Values[0]).Label()
-		}
-	}
-	return strings.Join(words, "; ")
-}
-
 // showTagRule shows one rule; a form that nobody filled in shows it as it stands.
 func (w *Web) showTagRule(rw http.ResponseWriter, r *http.Request, status int, d tagRuleData) {
 	rules, row, err := w.app.Tagging.Rules(r.Context())
@@ -115,9 +80,9 @@ func (w *Web) showTagRule(rw http.ResponseWriter, r *http.Request, status int, d
 		return
 	}
 	id := r.PathValue("id")
-	d.isNew, d.row, d.may = id == newRule, row, may(r, authz.ActionChangeSettings)
+	d.isNew = id == newRule
+	d.over(row, may(r, authz.ActionChangeSettings))
 	if !d.read {
-		d.version = row.Version
 		at := slices.IndexFunc(rules, func(x tagging.Rule) bool { return x.ID == id })
 		switch {
 		case at >= 0:
@@ -128,9 +93,6 @@ func (w *Web) showTagRule(rw http.ResponseWriter, r *http.Request, status int, d
 			w.fail(rw, r, problem.NotFound("rule", id))
 			return
 		}
-	}
-	if d.stale {
-		d.version = row.Version
 	}
 	title := fallback(d.rule.Title, "New rule")
 	d.page = w.settingsPage(r, "tagging", ui.Page{Title: title, Crumbs: []ui.Crumb{{Label: "Settings", Href: "/settings/profile"}, {Label: "Tagging rules", Href: tagRulesPath}}})
@@ -145,7 +107,7 @@ func readTagRule(r *http.Request) (tagging.Rule, int64, error) {
 	}
 	x := tagging.Rule{
 		ID: r.PathValue("id"), Enabled: r.PostFormValue("enabled") != "", Title: strings.TrimSpace(r.PostFormValue("title")), Why: strings.TrimSpace(r.PostFormValue("why")),
-		Source: strings.TrimSpace(r.PostFormValue("source")), Verified: r.PostFormValue("verified") != "", When: []tagging.Condition{}, Fix: []tagging.Change{}, Breaks: []tagging.Breaks{},
+		Source: strings.TrimSpace(r.PostFormValue("source")), Verified: r.PostFormValue("verified") != "", When: readConditions(r), Fix: []tagging.Change{}, Breaks: []tagging.Breaks{},
 	}
 	if x.ID == newRule {
 		x.ID = strings.TrimSpace(r.PostFormValue("id"))
@@ -154,30 +116,11 @@ func readTagRule(r *http.Request) (tagging.Rule, int64, error) {
 		x.Breaks = append(x.Breaks, tagging.Breaks(b))
 	}
 	for i := range formRows {
-		if c, ok := readCondition(r, i); ok {
-			x.When = append(x.When, c)
-		}
 		if f := r.PostFormValue(fmt.Sprintf("fix[%d].field", i)); f != "" {
 			x.Fix = append(x.Fix, tagging.Change{Field: tagging.Field(f), To: strings.TrimSpace(r.PostFormValue(fmt.Sprintf("fix[%d].to", i)))})
 		}
 	}
 	return x, version, nil
-}
-
-// readCondition reads one condition of a rule's form; ok is false where no field is
-// chosen.
-func readCondition(r *http.Request, i int) (c tagging.Condition, ok bool) {
-	f := r.PostFormValue(fmt.Sprintf("when[%d].field", i))
-	if f == "" {
-		return c, false
-	}
-	c = tagging.Condition{Field: tagging.Field(f), Op: tagging.Op(r.PostFormValue(fmt.Sprintf("when[%d].op", i)))}
-	for v := range strings.SplitSeq(r.PostFormValue(fmt.Sprintf("when[%d].values", i)), ";") {
-		if v = strings.TrimSpace(v); v != "" {
-			c.Values = append(c.Values, v)
-		}
-	}
-	return c, true
 }
 
 func (w *Web) saveTagRule(rw http.ResponseWriter, r *http.Request) {
@@ -190,30 +133,24 @@ func (w *Web) saveTagRule(rw http.ResponseWriter, r *http.Request) {
 	if err == nil && r.PostFormValue("preview") != "" {
 		var found map[string]int64
 		if found, err = w.app.Tagging.Preview(r.Context(), rules); err == nil {
-			d := tagRuleData{read: true, rule: x, version: version}
-			d.preview = ui.Notice{Tone: ui.ToneInfo, Title: "Nothing is saved yet", Text: fmt.Sprintf("This rule would find %d %s tagged wrongly.", found[x.ID], noun(int(found[x.ID]), "deal"))}
-			w.showTagRule(rw, r, http.StatusOK, d)
+			text := fmt.Sprintf("This rule would find %d %s tagged wrongly.", found[x.ID], noun(int(found[x.ID]), "deal"))
+			w.showTagRule(rw, r, http.StatusOK, tagRuleData{ruleEdit: previewedRule(version, text), rule: x})
 			return
 		}
 	}
 	if err == nil {
 		err = w.app.Tagging.SetRules(r.Context(), rules, version)
 	}
-	fields, invalid := formFields(err)
-	switch {
-	case err == nil:
+	if err == nil {
 		w.done(rw, r, tagRulesPath, "The rule is in force, and every deal is looked at again", "")
-	case conflict(err):
-		w.showTagRule(rw, r, http.StatusPreconditionFailed, tagRuleData{read: true, rule: x, stale: true})
-	case invalid:
-		prefix := fmt.Sprintf("rules[%d].", at)
-		for i := range fields {
-			fields[i].Field = strings.TrimPrefix(fields[i].Field, prefix)
-		}
-		w.showTagRule(rw, r, http.StatusUnprocessableEntity, tagRuleData{read: true, rule: x, version: version, fields: fields})
-	default:
-		w.fail(rw, r, err)
+		return
 	}
+	edit, status, ok := refusedRule(err, at, version)
+	if !ok {
+		w.fail(rw, r, err)
+		return
+	}
+	w.showTagRule(rw, r, status, tagRuleData{ruleEdit: edit, rule: x})
 }
 
 // withRule gives the rules in force with one of them replaced or added, and where.
@@ -252,33 +189,6 @@ func (w *Web) deleteTagRule(rw http.ResponseWriter, r *http.Request) {
 	w.done(rw, r, tagRulesPath, "The rule is gone, and every deal is looked at again", "")
 }
 
-// rowAt gives the element of a list that a row of the form shows, or none.
-func rowAt[T any](list []T, i int) T {
-	var none T
-	if i < len(list) {
-		return list[i]
-	}
-	return none
-}
-
-func fieldOptions(chosen tagging.Field, correctable bool) []ui.Option {
-	var out []ui.Option
-	for _, f := range tagging.Fields() {
-		if !correctable || f.Correctable() {
-			out = append(out, ui.Option{Value: string(f), Label: f.Label(), Selected: f == chosen})
-		}
-	}
-	return out
-}
-
-func opOptions(chosen tagging.Op) []ui.Option {
-	var out []ui.Option
-	for _, o := range tagging.Ops() {
-		out = append(out, ui.Option{Value: string(o), Label: o.Label(), Selected: o == chosen})
-	}
-	return out
-}
-
 func breaksOptions(chosen []tagging.Breaks) []ui.Option {
 	var out []ui.Option
 	for _, b := range tagging.AllBreaks() {
@@ -286,6 +196,3 @@ func breaksOptions(chosen []tagging.Breaks) []ui.Option {
 	}
 	return out
 }
-
-// roomFor is how many rows the form shows for n that are filled in.
-func roomFor(n, more int) int { return min(n+more, formRows) }
