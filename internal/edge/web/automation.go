@@ -152,9 +152,14 @@ func offBadge(off *automation.Off) ui.Badge {
 
 func flowsTable(list []automation.View, waits map[automation.FlowID]int64) ui.DataTable {
 	t := ui.DataTable{ID: "flows", Caption: "What Tandem does with Salesforce", NoChooser: true, Columns: []ui.Column{
-		{Key: "name", Label: "Flow", Fixed: true, Grow: true, Wrap: true}, {Key: "state", Label: "State"}, {Key: "last", Label: "Last run"},
-		{Key: "waits", Label: "Waits", End: true}, {Key: "changed", Label: "Changed in 7 days", End: true}, {Key: "refused", Label: "Refused", End: true},
-		{Key: "errors", Label: "Errors", End: true}, {Key: "who", Label: "Switched by"},
+		{Key: "name", Label: "Flow", Fixed: true, Grow: true, Wrap: true},
+		{Key: "state", Label: "State"},
+		{Key: "last", Label: "Last run"},
+		{Key: "waits", Label: "Waits", End: true},
+		{Key: "changed", Label: "Changed in 7 days", End: true},
+		{Key: "refused", Label: "Refused", End: true},
+		{Key: "errors", Label: "Errors", End: true},
+		{Key: "who", Label: "Switched by"},
 	}}
 	for i := range list {
 		v := &list[i]
@@ -359,15 +364,20 @@ func (w *Web) flow(rw http.ResponseWriter, r *http.Request, status int, p flowPa
 		w.fail(rw, r, err)
 		return
 	}
-	p.Page = w.page(r, ui.Page{Title: d.Name, Nav: ui.AreaAutomation, Crumbs: []ui.Crumb{{Label: "Automation", Href: automationPath}}, Lead: ui.Text(d.Does),
-		Actions: []ui.Button{{Label: "Dry run", Icon: ui.IconEye, Href: flowPath(id) + "/dry-run", Blocked: whyBlocked(r, authz.ActionSync, "Your role may not ask Salesforce")}}})
+	p.Page = w.page(r, ui.Page{
+		Title: d.Name, Nav: ui.AreaAutomation, Crumbs: []ui.Crumb{{Label: "Automation", Href: automationPath}}, Lead: ui.Text(d.Does),
+		Actions: []ui.Button{{Label: "Dry run", Icon: ui.IconEye, Href: flowPath(id) + "/dry-run", Blocked: whyBlocked(r, authz.ActionSync, "Your role may not ask Salesforce")}},
+	})
 	w.render(rw, r, status, flowHTML(p))
 }
 
 func flowFacts(d *automation.Detail, waits map[automation.FlowID]int64) []ui.Fact {
 	out := []ui.Fact{
-		{Label: "To Salesforce it", Value: modeBadge(d.Mode)}, {Label: "Touches", Value: ui.Text(d.Objects)}, {Label: "Runs", Value: ui.Text(d.When)},
-		{Label: "While it is off", Value: ui.Text(d.OffText)}, {Label: "Last run", Value: lastRun(d.Last)},
+		{Label: "To Salesforce it", Value: modeBadge(d.Mode)},
+		{Label: "Touches", Value: ui.Text(d.Objects)},
+		{Label: "Runs", Value: ui.Text(d.When)},
+		{Label: "While it is off", Value: ui.Text(d.OffText)},
+		{Label: "Last run", Value: lastRun(d.Last)},
 	}
 	if l := d.Last; l != nil {
 		out = append(out, ui.Fact{Label: "It looked at", Value: ui.Text(plural(l.Looked, "record", "records") + ": " + countsWords(l.Counts))})
@@ -387,8 +397,13 @@ func countsWords(c automation.Counts) string {
 
 func daysTable(d *automation.Detail) ui.DataTable {
 	t := ui.DataTable{ID: "days", Caption: "By day", NoChooser: true, Columns: []ui.Column{
-		{Key: "day", Label: "Day", Fixed: true}, {Key: "runs", Label: "Runs", End: true}, {Key: "looked", Label: "Looked at", End: true}, {Key: "bar", Label: "Changed", Grow: true},
-		{Key: "unchanged", Label: "Unchanged", End: true}, {Key: "refused", Label: "Refused", End: true}, {Key: "errors", Label: "Errors", End: true},
+		{Key: "day", Label: "Day", Fixed: true},
+		{Key: "runs", Label: "Runs", End: true},
+		{Key: "looked", Label: "Looked at", End: true},
+		{Key: "bar", Label: "Changed", Grow: true},
+		{Key: "unchanged", Label: "Unchanged", End: true},
+		{Key: "refused", Label: "Refused", End: true},
+		{Key: "errors", Label: "Errors", End: true},
 	}, Empty: ui.EmptyState{Icon: ui.IconClock, Title: "It did nothing yet", Text: "What it does is summed up here by day, for 90 days."}}
 	most := int64(1)
 	for _, x := range d.Days {
@@ -402,8 +417,10 @@ func daysTable(d *automation.Detail) ui.DataTable {
 }
 
 func switchesTable(d *automation.Detail) ui.DataTable {
-	t := ui.DataTable{ID: "switches", Caption: "Who switched it", NoChooser: true, Columns: []ui.Column{{Key: "what", Label: "What", Fixed: true}, {Key: "why", Label: "Why", Grow: true, Wrap: true}, {Key: "who", Label: "Who"}},
-		Empty: ui.EmptyState{Icon: ui.IconPerson, Title: "Nobody switched it", Text: "It is on as it came."}}
+	t := ui.DataTable{
+		ID: "switches", Caption: "Who switched it", NoChooser: true, Columns: []ui.Column{{Key: "what", Label: "What", Fixed: true}, {Key: "why", Label: "Why", Grow: true, Wrap: true}, {Key: "who", Label: "Who"}},
+		Empty: ui.EmptyState{Icon: ui.IconPerson, Title: "Nobody switched it", Text: "It is on as it came."},
+	}
 	for i, x := range d.Switches {
 		what := "Switched off"
 		switch {
@@ -430,8 +447,10 @@ func (w *Web) opportunitiesOf(r *http.Request, crmIDs []string) (map[string]stri
 }
 
 func (w *Web) troublesTable(r *http.Request, d *automation.Detail) (ui.DataTable, error) {
-	t := ui.DataTable{ID: "errors", Caption: "The latest errors", NoChooser: true, Columns: []ui.Column{{Key: "what", Label: "Error", Fixed: true, Grow: true, Wrap: true}, {Key: "about", Label: "Record"}, {Key: "times", Label: "Times", End: true}, {Key: "when", Label: "Last"}},
-		Empty: ui.EmptyState{Icon: ui.IconCheckCircle, Title: "No errors", Text: "What Salesforce refuses, or does not answer, is listed here with its record."}}
+	t := ui.DataTable{
+		ID: "errors", Caption: "The latest errors", NoChooser: true, Columns: []ui.Column{{Key: "what", Label: "Error", Fixed: true, Grow: true, Wrap: true}, {Key: "about", Label: "Record"}, {Key: "times", Label: "Times", End: true}, {Key: "when", Label: "Last"}},
+		Empty: ui.EmptyState{Icon: ui.IconCheckCircle, Title: "No errors", Text: "What Salesforce refuses, or does not answer, is listed here with its record."},
+	}
 	var ids []string
 	for _, x := range d.Troubles {
 		if x.Kind == automation.AboutOpportunity {

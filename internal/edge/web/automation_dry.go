@@ -56,8 +56,10 @@ func (w *Web) flowDry(rw http.ResponseWriter, r *http.Request) {
 	if d.Next > 0 {
 		p.Table.Pager.NextHref = fmt.Sprintf("%s?from=%d", base, d.Next)
 	}
-	p.Page = w.page(r, ui.Page{Title: "Dry run: " + d.Flow.Name, Nav: ui.AreaAutomation, Lead: ui.Text("What would change if it ran now, and what is there at this moment."),
-		Crumbs: []ui.Crumb{{Label: "Automation", Href: automationPath}, {Label: d.Flow.Name, Href: flowPath(d.Flow.ID)}}})
+	p.Page = w.page(r, ui.Page{
+		Title: "Dry run: " + d.Flow.Name, Nav: ui.AreaAutomation, Lead: ui.Text("What would change if it ran now, and what is there at this moment."),
+		Crumbs: []ui.Crumb{{Label: "Automation", Href: automationPath}, {Label: d.Flow.Name, Href: flowPath(d.Flow.ID)}},
+	})
 	w.render(rw, r, http.StatusOK, flowDryHTML(p))
 }
 
@@ -127,9 +129,11 @@ func (w *Web) digest(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
-	p.Page = w.page(r, ui.Page{Title: "Digest of " + string(d.From) + " to " + string(d.Last()), Nav: ui.AreaAutomation, Lead: ui.Text(d.Summary()),
+	p.Page = w.page(r, ui.Page{
+		Title: "Digest of " + string(d.From) + " to " + string(d.Last()), Nav: ui.AreaAutomation, Lead: ui.Text(d.Summary()),
 		Crumbs:  []ui.Crumb{{Label: "Automation", Href: automationPath}, {Label: "Digests", Href: digestsPath}},
-		Actions: []ui.Button{{Label: "Download as text", Icon: ui.IconDownload, Href: digestPath(d.Week) + "/text"}}})
+		Actions: []ui.Button{{Label: "Download as text", Icon: ui.IconDownload, Href: digestPath(d.Week) + "/text"}},
+	})
 	w.render(rw, r, http.StatusOK, digestHTML(p))
 }
 
