@@ -250,10 +250,7 @@ func scheduleOf(c automation.Schedule, version int64, fields []problem.Field) sc
 
 // switchWish reads what a form of switches wants.
 func switchWish(r *http.Request) (on bool, why string, version int64, err error) {
-	version, err = strconv.ParseInt(r.PostFormValue("version"), 10, 64)
-	if err != nil {
-		err = problem.Invalid("version", "malformed", "The form is not whole: open the page again")
-	}
+	version, err = formVersion(r)
 	return r.PostFormValue("on") == "yes", r.PostFormValue("why"), version, err
 }
 

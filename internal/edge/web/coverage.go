@@ -414,8 +414,8 @@ func (w *Web) showLevels(rw http.ResponseWriter, r *http.Request, status int, d 
 func (w *Web) saveLevels(rw http.ResponseWriter, r *http.Request) {
 	d := levelsData{levels: [2]string{r.PostFormValue("register_working_days"), r.PostFormValue("update_days")}}
 	var err error
-	if d.version, err = strconv.ParseInt(r.PostFormValue("version"), 10, 64); err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+	if d.version, err = formVersion(r); err != nil {
+		w.fail(rw, r, err)
 		return
 	}
 	// What is no number becomes 0, which the service refuses with its bounds.

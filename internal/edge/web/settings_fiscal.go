@@ -52,9 +52,9 @@ func (w *Web) showFiscalYear(rw http.ResponseWriter, r *http.Request, status int
 }
 
 func (w *Web) saveFiscalYear(rw http.ResponseWriter, r *http.Request) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	month, err := strconv.Atoi(r.PostFormValue("start_month"))

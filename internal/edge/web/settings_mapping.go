@@ -208,9 +208,9 @@ func readMapping(r *http.Request, stands mapping.Mapping) mapping.Mapping {
 }
 
 func (w *Web) saveMapping(rw http.ResponseWriter, r *http.Request) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	stands, err := w.app.Mappings.Get(r.Context())

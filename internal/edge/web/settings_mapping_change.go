@@ -165,9 +165,9 @@ func (w *Web) changeMapping(rw http.ResponseWriter, r *http.Request) {
 		w.showMappingChange(rw, r, http.StatusOK, d)
 		return
 	}
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	m, err := mapping.Parse([]byte(d.text))

@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
@@ -98,9 +97,9 @@ func (w *Web) showOwners(rw http.ResponseWriter, r *http.Request, status int, ed
 }
 
 func (w *Web) saveOwners(rw http.ResponseWriter, r *http.Request) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	stands, _, err := w.app.Registrations.Owners(r.Context())

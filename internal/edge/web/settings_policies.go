@@ -68,9 +68,9 @@ func (w *Web) showPolicies(rw http.ResponseWriter, r *http.Request, status int, 
 }
 
 func (w *Web) savePolicies(rw http.ResponseWriter, r *http.Request) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	typed := strings.TrimSpace(r.PostFormValue("threshold_usd"))

@@ -90,9 +90,9 @@ func defaultRoute(id string) (route.Rule, bool) {
 
 // readRouteRule reads the form.
 func readRouteRule(r *http.Request) (route.Rule, int64, error) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return route.Rule{}, 0, problem.Invalid("version", "malformed", "The form is not whole: open the page again")
+		return route.Rule{}, 0, err
 	}
 	text := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
 	x := route.Rule{
@@ -152,9 +152,9 @@ func (w *Web) withRouteRule(r *http.Request, x route.Rule) (route.Rules, int, er
 }
 
 func (w *Web) restoreRouteRule(rw http.ResponseWriter, r *http.Request) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	x, ok := defaultRoute(r.PathValue("id"))

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
@@ -62,9 +61,9 @@ func (w *Web) showRule(rw http.ResponseWriter, r *http.Request, status int, d ru
 
 // readRule reads the form. Only words and stages are typed; the rest is chosen.
 func readRule(r *http.Request) (opportunity.JointRule, int64, error) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return opportunity.JointRule{}, 0, problem.Invalid("version", "malformed", "The form is not whole: open the page again")
+		return opportunity.JointRule{}, 0, err
 	}
 	rule := opportunity.JointRule{Clouds: map[cloud.Cloud]opportunity.CloudRule{}}
 	for _, c := range cloud.All() {

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/tandem-cosell/tandem/internal/base/cloud"
 	"github.com/tandem-cosell/tandem/internal/base/problem"
@@ -81,9 +80,9 @@ func (w *Web) showSolutions(rw http.ResponseWriter, r *http.Request, status int,
 }
 
 func (w *Web) saveSolutions(rw http.ResponseWriter, r *http.Request) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	edit := registration.DefaultSolutions{}

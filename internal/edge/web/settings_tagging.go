@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -101,9 +100,9 @@ func (w *Web) showTagRule(rw http.ResponseWriter, r *http.Request, status int, d
 
 // readTagRule reads the form; rows of which no field is chosen are left out.
 func readTagRule(r *http.Request) (tagging.Rule, int64, error) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return tagging.Rule{}, 0, problem.Invalid("version", "malformed", "The form is not whole: open the page again")
+		return tagging.Rule{}, 0, err
 	}
 	x := tagging.Rule{
 		ID: r.PathValue("id"), Enabled: r.PostFormValue("enabled") != "", Title: strings.TrimSpace(r.PostFormValue("title")), Why: strings.TrimSpace(r.PostFormValue("why")),
@@ -172,9 +171,9 @@ func (w *Web) withRule(r *http.Request, x tagging.Rule) (tagging.Rules, int, err
 }
 
 func (w *Web) deleteTagRule(rw http.ResponseWriter, r *http.Request) {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		w.fail(rw, r, problem.Invalid("version", "malformed", "The form is not whole: open the page again"))
+		w.fail(rw, r, err)
 		return
 	}
 	rules, _, err := w.app.Tagging.Rules(r.Context())

@@ -227,6 +227,16 @@ func positive(s string) (int64, error) {
 	return n, nil
 }
 
+// formVersion reads the version of a setting that a form was made for; 0 is that of one
+// that nobody changed yet.
+func formVersion(r *http.Request) (int64, error) {
+	n, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	if err != nil {
+		return 0, problem.Invalid("version", "malformed", "The form is not whole: open the page again")
+	}
+	return n, nil
+}
+
 // joined joins those of the parts that are not empty.
 func joined(between string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), between)
