@@ -65,12 +65,13 @@ type Server struct {
 	signer    signer
 	meter     *meter
 	journal   *kit.Journal
-	webhook   *webhook
+	courier   *kit.Courier
 	recorder  *kit.Recorder
 	handler   http.Handler
 
 	mu    sync.Mutex
 	state *state
+	hook  hookConfig // no URL while events are delivered nowhere
 }
 
 // New opens the state and gives a server that is ready to serve.
@@ -95,7 +96,7 @@ func New(opt Options) (*Server, error) {
 	}
 	setDefault(&opt.AccessKeyID, "AKIA"+rand.Text()[:16])
 	setDefault(&opt.SecretAccessKey, rand.Text()+rand.Text()[:14])
-	s := &Server{opt: opt, log: opt.Logger, model: awsselling.Model(), meter: newMeter(opt.Quotas), recorder: kit.NewRecorder(500, 16<<10), state: newState(), webhook: newWebhook(opt.Logger)}
+	s := &Server{opt: opt, log: opt.Logger, model: awsselling.Model(), meter: newMeter(opt.Quotas), recorder: kit.NewRecorder(500, 16<<10), state: newState(), courier: kit.NewCourier(opt.Logger.With("sandbox", "aws"))}
 	var err error
 	if s.validator, err = newValidator(s.model); err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ func (s *Server) AccountID() string { return s.opt.AccountID }
 // Close ends the delivery of events and closes the journal. Requests that
 // change something fail afterwards.
 func (s *Server) Close() error {
-	s.webhook.stop()
+	s.courier.Stop()
 	return s.journal.Close()
 }
 

@@ -112,7 +112,7 @@ func New(opt Options) (*Server, error) {
 		opt.Solutions = []Solution{{"SOL-0000-AAA", "Example DevSecOps Platform", true}, {"SOL-0000-BBB", "Example Add-on", false}}
 	}
 	s := &Server{opt: opt, log: opt.Logger, recorder: kit.NewRecorder(500, 16<<10), state: newState(), pki: &pki{}}
-	s.courier = kit.NewCourier(opt.Logger, s.deliver)
+	s.courier = kit.NewCourier(opt.Logger.With("sandbox", "microsoft"))
 	s.routesOfControl()
 	var err error
 	if s.journal, err = kit.OpenJournal(opt.StatePath); err != nil {
