@@ -77,15 +77,7 @@ type Server struct {
 
 // New opens the state and gives a server that is ready to serve.
 func New(opt Options) (*Server, error) {
-	if opt.Clock == nil {
-		opt.Clock = kit.NewClock()
-	}
-	if opt.Logger == nil {
-		opt.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opt.Faults == nil {
-		opt.Faults = kit.NewFaults()
-	}
+	kit.FillIn(&opt.Clock, &opt.Logger, &opt.Faults)
 	for _, d := range []struct {
 		to    *string
 		value string
