@@ -47,10 +47,16 @@ func (s *Server) registerControl(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_control/engagement-update", s.controlEngagement)
 	mux.HandleFunc("POST /_control/invitation", s.controlInvitation)
 	mux.HandleFunc("POST /_control/webhook", s.controlWebhook)
-	mux.HandleFunc("GET /_control/webhook", func(w http.ResponseWriter, _ *http.Request) { kit.AnswerControl(w, http.StatusOK, s.webhook.show()) })
+	mux.HandleFunc("GET /_control/webhook", func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.answerWebhook(w)
+	})
 	mux.HandleFunc("DELETE /_control/webhook", func(w http.ResponseWriter, _ *http.Request) {
-		s.webhook.stop()
-		kit.AnswerControl(w, http.StatusOK, s.webhook.show())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.setHook(hookConfig{})
+		s.answerWebhook(w)
 	})
 	mux.HandleFunc("/_control/", func(w http.ResponseWriter, r *http.Request) {
 		kit.RefuseControl(w, http.StatusNotFound, fmt.Errorf("there is no control page %s %s", r.Method, r.URL.Path))

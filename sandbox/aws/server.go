@@ -65,25 +65,18 @@ type Server struct {
 	signer    signer
 	meter     *meter
 	journal   *kit.Journal
-	webhook   *webhook
+	courier   *kit.Courier
 	recorder  *kit.Recorder
 	handler   http.Handler
 
 	mu    sync.Mutex
 	state *state
+	hook  hookConfig // no URL while events are delivered nowhere
 }
 
 // New opens the state and gives a server that is ready to serve.
 func New(opt Options) (*Server, error) {
-	if opt.Clock == nil {
-		opt.Clock = kit.NewClock()
-	}
-	if opt.Logger == nil {
-		opt.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opt.Faults == nil {
-		opt.Faults = kit.NewFaults()
-	}
+	kit.FillIn(&opt.Clock, &opt.Logger, &opt.Faults)
 	if opt.MachineTime == nil {
 		opt.MachineTime = time.Now
 	}
@@ -95,7 +88,7 @@ func New(opt Options) (*Server, error) {
 	}
 	setDefault(&opt.AccessKeyID, "AKIA"+rand.Text()[:16])
 	setDefault(&opt.SecretAccessKey, rand.Text()+rand.Text()[:14])
-	s := &Server{opt: opt, log: opt.Logger, model: awsselling.Model(), meter: newMeter(opt.Quotas), recorder: kit.NewRecorder(500, 16<<10), state: newState(), webhook: newWebhook(opt.Logger)}
+	s := &Server{opt: opt, log: opt.Logger, model: awsselling.Model(), meter: newMeter(opt.Quotas), recorder: kit.NewRecorder(500, 16<<10), state: newState(), courier: kit.NewCourier(opt.Logger.With("sandbox", "aws"))}
 	var err error
 	if s.validator, err = newValidator(s.model); err != nil {
 		return nil, err
@@ -118,13 +111,11 @@ func New(opt Options) (*Server, error) {
 }
 
 func (s *Server) open() error {
-	if err := s.state.load(s.journal); err != nil {
+	if err := kit.ReplayChanges(s.journal, journalKind, s.state.apply); err != nil {
 		return err
 	}
-	if n := s.state.records(); s.journal.Lines() > 4*n+1_000 {
-		if err := s.state.compact(s.journal); err != nil {
-			return err
-		}
+	if err := s.journal.CompactIfLong(s.state.records(), s.state.write); err != nil {
+		return err
 	}
 	x := s.begin(s.opt.Clock.Now())
 	for _, e := range append(defaultEntities(x.now), s.opt.Entities...) {
@@ -177,7 +168,7 @@ func (s *Server) AccountID() string { return s.opt.AccountID }
 // Close ends the delivery of events and closes the journal. Requests that
 // change something fail afterwards.
 func (s *Server) Close() error {
-	s.webhook.stop()
+	s.courier.Stop()
 	return s.journal.Close()
 }
 

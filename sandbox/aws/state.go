@@ -3,12 +3,9 @@ package aws
 import (
 	"container/heap"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/tandem-cosell/tandem/sandbox/kit"
 )
 
 // Catalogs.
@@ -220,42 +217,26 @@ func (st *state) apply(c *change) {
 	}
 }
 
-func (st *state) load(j *kit.Journal) error {
-	return j.Replay(func(kind string, raw json.RawMessage) error {
-		if kind != journalKind {
-			return fmt.Errorf("unknown kind %q", kind)
-		}
-		var c change
-		if err := json.Unmarshal(raw, &c); err != nil {
+// write emits the present state as one change for each record.
+func (st *state) write(emit func(kind string, v any) error) error {
+	first := change{Seq: st.seq, Entities: slices.Collect(maps.Values(st.entities)), Replays: slices.Collect(maps.Values(st.replays)), Events: st.events}
+	for arn, tags := range st.tags {
+		first.Tags = append(first.Tags, tagging{arn, tags})
+	}
+	if err := emit(journalKind, first); err != nil {
+		return err
+	}
+	for _, o := range st.opportunities {
+		if err := emit(journalKind, change{Opportunities: []*opportunity{o}}); err != nil {
 			return err
 		}
-		st.apply(&c)
-		return nil
-	})
-}
-
-// compact writes the present state as one change for each record.
-func (st *state) compact(j *kit.Journal) error {
-	return j.Compact(func(emit func(string, any) error) error {
-		first := change{Seq: st.seq, Entities: slices.Collect(maps.Values(st.entities)), Replays: slices.Collect(maps.Values(st.replays)), Events: st.events}
-		for arn, tags := range st.tags {
-			first.Tags = append(first.Tags, tagging{arn, tags})
-		}
-		if err := emit(journalKind, first); err != nil {
+	}
+	for _, t := range st.tasks {
+		if err := emit(journalKind, change{Tasks: []*task{t}}); err != nil {
 			return err
 		}
-		for _, o := range st.opportunities {
-			if err := emit(journalKind, change{Opportunities: []*opportunity{o}}); err != nil {
-				return err
-			}
-		}
-		for _, t := range st.tasks {
-			if err := emit(journalKind, change{Tasks: []*task{t}}); err != nil {
-				return err
-			}
-		}
-		return st.compactShared(emit)
-	})
+	}
+	return st.compactShared(emit)
 }
 
 // records is how many lines a compacted journal would have.

@@ -35,7 +35,7 @@ func (x *tx) commit() error {
 		return err
 	}
 	x.s.state.apply(c)
-	x.s.webhook.offer(c.Events)
+	x.s.offer(c.Events)
 	return nil
 }
 

@@ -70,15 +70,7 @@ type Server struct {
 
 // New opens the state and gives a server that is ready to serve.
 func New(opt Options) (*Server, error) {
-	if opt.Clock == nil {
-		opt.Clock = kit.NewClock()
-	}
-	if opt.Logger == nil {
-		opt.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opt.Faults == nil {
-		opt.Faults = kit.NewFaults()
-	}
+	kit.FillIn(&opt.Clock, &opt.Logger, &opt.Faults)
 	if opt.MachineTime == nil {
 		opt.MachineTime = time.Now
 	}
@@ -126,13 +118,11 @@ func New(opt Options) (*Server, error) {
 
 // open reads the journal and makes the topic that Google tells of opportunities on.
 func (s *Server) open() error {
-	if err := s.state.load(s.journal); err != nil {
+	if err := kit.ReplayChanges(s.journal, journalKind, s.state.apply); err != nil {
 		return err
 	}
-	if n := s.state.records(); s.journal.Lines() > 4*n+1_000 {
-		if err := s.state.compact(s.journal); err != nil {
-			return err
-		}
+	if err := s.journal.CompactIfLong(s.state.records(), s.state.write); err != nil {
+		return err
 	}
 	x := s.begin(s.opt.Clock.Now())
 	if s.state.topics[s.Topic()] == nil {

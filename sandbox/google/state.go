@@ -2,12 +2,9 @@ package google
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/tandem-cosell/tandem/sandbox/kit"
 )
 
 // opportunity is one deal: Doc is what Google answers, without what is made at
@@ -132,49 +129,33 @@ func (st *state) apply(c *change) {
 	}
 }
 
-func (st *state) load(j *kit.Journal) error {
-	return j.Replay(func(kind string, raw json.RawMessage) error {
-		if kind != journalKind {
-			return fmt.Errorf("unknown kind %q", kind)
+// write emits the present state as one change for each record.
+func (st *state) write(emit func(kind string, v any) error) error {
+	first := change{Seq: st.seq}
+	for _, t := range st.topics {
+		first.Topics = append(first.Topics, t)
+	}
+	for _, sub := range st.subscriptions {
+		first.Subscriptions = append(first.Subscriptions, sub)
+	}
+	if err := emit(journalKind, first); err != nil {
+		return err
+	}
+	for _, sub := range st.subscriptions {
+		rest := change{Only: sub.Name}
+		for _, d := range sub.backlog {
+			rest.Messages = append(rest.Messages, d.message)
 		}
-		var c change
-		if err := json.Unmarshal(raw, &c); err != nil {
+		if err := emit(journalKind, rest); err != nil {
 			return err
 		}
-		st.apply(&c)
-		return nil
-	})
-}
-
-// compact writes the present state as one change for each record.
-func (st *state) compact(j *kit.Journal) error {
-	return j.Compact(func(emit func(string, any) error) error {
-		first := change{Seq: st.seq}
-		for _, t := range st.topics {
-			first.Topics = append(first.Topics, t)
-		}
-		for _, sub := range st.subscriptions {
-			first.Subscriptions = append(first.Subscriptions, sub)
-		}
-		if err := emit(journalKind, first); err != nil {
+	}
+	for _, o := range st.opportunities {
+		if err := emit(journalKind, change{Opportunities: []*opportunity{o}}); err != nil {
 			return err
 		}
-		for _, sub := range st.subscriptions {
-			rest := change{Only: sub.Name}
-			for _, d := range sub.backlog {
-				rest.Messages = append(rest.Messages, d.message)
-			}
-			if err := emit(journalKind, rest); err != nil {
-				return err
-			}
-		}
-		for _, o := range st.opportunities {
-			if err := emit(journalKind, change{Opportunities: []*opportunity{o}}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // records is how many lines a compacted journal would have.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -19,6 +20,20 @@ type Control struct {
 	// Moved, if set, is called after the clock was moved, so that the sandbox
 	// can do at once what has become due.
 	Moved func()
+}
+
+// FillIn makes what a sandbox was not given: a clock that goes with the machine's,
+// a logger that says nothing and no troubles.
+func FillIn(clock **Clock, log **slog.Logger, faults **Faults) {
+	if *clock == nil {
+		*clock = NewClock()
+	}
+	if *log == nil {
+		*log = slog.New(slog.DiscardHandler)
+	}
+	if *faults == nil {
+		*faults = NewFaults()
+	}
 }
 
 // maxControlBody bounds a control request's body.

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -18,14 +19,17 @@ type CourierConfig struct {
 	MaxAttempts int     `json:"max_attempts"` // 20 when 0
 }
 
-// Valid reports whether the shares are shares and the attempts a number.
-func (c CourierConfig) Valid() bool {
+// Check says what is wrong with the configuration.
+func (c CourierConfig) Check() error {
 	for _, share := range []float64{c.Duplicate, c.Reorder, c.Loss} {
 		if !(share >= 0 && share <= 1) {
-			return false
+			return errors.New("duplicate, reorder and loss must be shares from 0 to 1")
 		}
 	}
-	return c.MaxAttempts >= 0
+	if c.MaxAttempts < 0 {
+		return errors.New("max_attempts must not be negative")
+	}
+	return nil
 }
 
 // CourierCounts say what became of the deliveries since Start.
@@ -47,11 +51,13 @@ const (
 	courierLateBy     = 150 * time.Millisecond
 )
 
+// Post delivers one body once; again says that a failure may pass.
+type Post func(ctx context.Context, body []byte) (again bool, err error)
+
 // Courier brings bodies to a receiver: at least once, with retries, in no promised
 // order. Safe for concurrent use.
 type Courier struct {
-	log  *slog.Logger
-	post func(ctx context.Context, body []byte) (again bool, err error)
+	log *slog.Logger
 
 	mu     sync.Mutex
 	config CourierConfig
@@ -69,14 +75,15 @@ type parcel struct {
 	attempt int
 }
 
-// NewCourier gives a courier that brings nothing until Start. post delivers one
-// body once; again says that a failure may pass.
-func NewCourier(log *slog.Logger, post func(ctx context.Context, body []byte) (again bool, err error)) *Courier {
-	return &Courier{log: log, post: post, wake: make(chan struct{}, 1)}
+// NewCourier gives a courier that brings nothing until Start.
+func NewCourier(log *slog.Logger) *Courier {
+	return &Courier{log: log, wake: make(chan struct{}, 1)}
 }
 
-// Start ends what ran before and delivers what is offered from now on.
-func (c *Courier) Start(config CourierConfig) {
+// Start ends what ran before and delivers what is offered from now on by post.
+// Start and Stop wait for the post that is under way: post must need no lock that
+// their callers hold.
+func (c *Courier) Start(config CourierConfig, post Post) {
 	c.Stop()
 	if config.MaxAttempts == 0 {
 		config.MaxAttempts = 20
@@ -89,7 +96,7 @@ func (c *Courier) Start(config CourierConfig) {
 	c.mu.Unlock()
 	go func() {
 		defer close(done)
-		c.run(ctx)
+		c.run(ctx, post)
 	}()
 }
 
@@ -97,10 +104,12 @@ func (c *Courier) Start(config CourierConfig) {
 func (c *Courier) Stop() {
 	c.mu.Lock()
 	cancel, done := c.cancel, c.done
-	c.cancel, c.done, c.queue = nil, nil, nil
-	c.mu.Unlock()
+	c.cancel, c.done, c.config, c.queue = nil, nil, CourierConfig{}, nil
 	if cancel != nil {
-		cancel()
+		cancel() // before the lock is given up, so that a failed delivery does not come back
+	}
+	c.mu.Unlock()
+	if done != nil {
 		<-done
 	}
 }
@@ -138,6 +147,14 @@ func (c *Courier) Offer(bodies ...[]byte) {
 	}
 }
 
+// Config gives what it was started with, the attempts filled in; nothing while it
+// does not run.
+func (c *Courier) Config() CourierConfig {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.config
+}
+
 // Counts says what became of the deliveries.
 func (c *Courier) Counts() CourierCounts {
 	c.mu.Lock()
@@ -147,13 +164,13 @@ func (c *Courier) Counts() CourierCounts {
 	return n
 }
 
-func (c *Courier) run(ctx context.Context) {
+func (c *Courier) run(ctx context.Context, post Post) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		p, wait, ok := c.next()
 		if ok {
-			c.deliver(ctx, p)
+			c.deliver(ctx, post, p)
 			continue
 		}
 		timer.Reset(wait)
@@ -188,8 +205,8 @@ func (c *Courier) next() (p parcel, wait time.Duration, ok bool) {
 	return p, 0, true
 }
 
-func (c *Courier) deliver(ctx context.Context, p parcel) {
-	again, err := c.post(ctx, p.body)
+func (c *Courier) deliver(ctx context.Context, post Post, p parcel) {
+	again, err := post(ctx, p.body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts.Pending = 0

@@ -179,6 +179,30 @@ func (j *Journal) replayLocked(fn func(kind string, raw json.RawMessage) error) 
 	}
 }
 
+// ReplayChanges is Replay for a journal whose lines are all of one kind and type.
+func ReplayChanges[C any](j *Journal, kind string, apply func(*C)) error {
+	return j.Replay(func(k string, raw json.RawMessage) error {
+		if k != kind {
+			return fmt.Errorf("unknown kind %q", k)
+		}
+		var c C
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return err
+		}
+		apply(&c)
+		return nil
+	})
+}
+
+// CompactIfLong is Compact for a journal that holds many more lines than the
+// records that write emits.
+func (j *Journal) CompactIfLong(records int, write func(emit func(kind string, v any) error) error) error {
+	if j.Lines() <= 4*records+1_000 {
+		return nil
+	}
+	return j.Compact(write)
+}
+
 // Compact replaces the journal by the lines that write emits. It writes
 // beside, syncs and renames, so that a kill leaves either the old or the new
 // journal. The journal is locked for the whole time: write must not call it.

@@ -42,10 +42,10 @@ func (s *Server) routesOfControl() {
 	mux.HandleFunc("POST /_control/edit", act(s, s.controlEdit))
 	mux.HandleFunc("POST /_control/token", act(s, s.controlToken))
 	mux.HandleFunc("POST /_control/webhook", act(s, func(_ *tx, in kit.CourierConfig) (any, error) {
-		if !in.Valid() {
-			return nil, errors.New("duplicate, reorder and loss are shares from 0 to 1, max_attempts is not negative")
+		if err := in.Check(); err != nil {
+			return nil, err
 		}
-		s.courier.Start(in)
+		s.startCourier(in)
 		return s.courier.Counts(), nil
 	}))
 	mux.HandleFunc("GET /_control/webhook", func(w http.ResponseWriter, _ *http.Request) {

@@ -77,15 +77,7 @@ type Server struct {
 
 // New opens the state and gives a server that is ready to serve.
 func New(opt Options) (*Server, error) {
-	if opt.Clock == nil {
-		opt.Clock = kit.NewClock()
-	}
-	if opt.Logger == nil {
-		opt.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opt.Faults == nil {
-		opt.Faults = kit.NewFaults()
-	}
+	kit.FillIn(&opt.Clock, &opt.Logger, &opt.Faults)
 	for _, d := range []struct {
 		to    *string
 		value string
@@ -112,7 +104,7 @@ func New(opt Options) (*Server, error) {
 		opt.Solutions = []Solution{{"SOL-0000-AAA", "Example DevSecOps Platform", true}, {"SOL-0000-BBB", "Example Add-on", false}}
 	}
 	s := &Server{opt: opt, log: opt.Logger, recorder: kit.NewRecorder(500, 16<<10), state: newState(), pki: &pki{}}
-	s.courier = kit.NewCourier(opt.Logger, s.deliver)
+	s.courier = kit.NewCourier(opt.Logger.With("sandbox", "microsoft"))
 	s.routesOfControl()
 	var err error
 	if s.journal, err = kit.OpenJournal(opt.StatePath); err != nil {

@@ -110,7 +110,7 @@ func (s *Server) open() error {
 		}
 	}
 	if s.state.hook.URL != "" {
-		s.courier.Start(kit.CourierConfig{})
+		s.startCourier(kit.CourierConfig{})
 	}
 	return nil
 }

@@ -76,16 +76,17 @@ func (s *Server) offer(events []event) {
 	}
 }
 
-// deliver posts one signed event. Microsoft tries again after anything but success.
-func (s *Server) deliver(ctx context.Context, body []byte) (again bool, err error) {
-	s.mu.Lock()
+// startCourier delivers events to the present registration from now on. Microsoft
+// tries again after anything but success. It needs s.mu.
+func (s *Server) startCourier(config kit.CourierConfig) {
 	hook := s.state.hook
-	s.mu.Unlock()
-	status, err := s.post(ctx, hook, body)
-	if err == nil && status >= 300 {
-		err = errors.New("the webhook answered " + http.StatusText(status))
-	}
-	return true, err
+	s.courier.Start(config, func(ctx context.Context, body []byte) (again bool, err error) {
+		status, err := s.post(ctx, hook, body)
+		if err == nil && status >= 300 {
+			err = errors.New("the webhook answered " + http.StatusText(status))
+		}
+		return true, err
+	})
 }
 
 func (s *Server) post(ctx context.Context, hook subscription, body []byte) (int, error) {
@@ -183,7 +184,7 @@ func (x *tx) subscribe() reply {
 	}
 	x.state.hook = h
 	x.keep(kindHook, h)
-	x.courier.Start(kit.CourierConfig{})
+	x.startCourier(kit.CourierConfig{})
 	return x.registration()
 }
 

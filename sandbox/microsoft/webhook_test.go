@@ -140,6 +140,25 @@ func TestEventsAreSignedRetriedAndCanComeTwice(t *testing.T) {
 	}
 }
 
+func TestTheDeliveryCanBeSetAnewWhileEventsGoOut(t *testing.T) {
+	t.Parallel()
+	p := open(t, microsoft.Options{AutoSeller: true, SellerDelay: time.Hour})
+	v, address := listen(t, p, 0)
+	p.hook("POST", "", `{"WebhookUrl":"`+address+`","WebhookEvents":["related-referral-updated"]}`)
+	p.signIn(microsoft.ResourceReferrals)
+	for range 20 {
+		p.cosell()
+	}
+	p.clock.Advance(2 * time.Hour)
+	p.control("webhook", `{}`) // the sellers answer first: events are under way by then
+	p.signIn(microsoft.ResourceReferrals)
+	before := v.count()
+	p.cosell()
+	p.clock.Advance(2 * time.Hour)
+	p.signIn(microsoft.ResourceReferrals)
+	await(t, "nothing is delivered any more", func() bool { return v.count() > before })
+}
+
 func TestATestEventTellsWhatTheReceiverAnswered(t *testing.T) {
 	t.Parallel()
 	p := open(t, microsoft.Options{})

@@ -87,15 +87,7 @@ func New(opt Options) (*Server, error) {
 		recorder: kit.NewRecorder(500, 4096), store: newStore(sch), countries: newCountryTable(),
 		fiscalStart: time.Month(opt.FiscalStartMonth), locks: &rowLocks{},
 	}
-	if s.clock == nil {
-		s.clock = kit.NewClock()
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.faults == nil {
-		s.faults = kit.NewFaults()
-	}
+	kit.FillIn(&s.clock, &s.log, &s.faults)
 	if s.fiscalStart == 0 {
 		s.fiscalStart = time.February
 	}
