@@ -121,6 +121,15 @@ var troubles = []mutation{
 // enough is how many seeds a bug may hide in.
 const enough = 1000
 
+// hidden are seeds that showed a bug which most seeds do not: they are played first,
+// which spares minutes. Where they show it no more, all are.
+var hidden = map[string]uint64{
+	"the echo of our own write counts as a change":                                     434,
+	"what arrived of an activity though its answer was lost counts as somebody else's": 350,
+	"an attendee whose invitation had a lost answer is forgotten":                      159,
+	"what changed while a field was out of sight is not read again":                    212,
+}
+
 func TestEveryDeliberateBugIsCaught(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
@@ -128,7 +137,15 @@ func TestEveryDeliberateBugIsCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range slices.Concat(mutations, troubles) {
-		t.Run(m.name, func(t *testing.T) { caught(t, mutant(t, root, m.file, m.from, m.to), m.says) })
+		t.Run(m.name, func(t *testing.T) {
+			program := mutant(t, root, m.file, m.from, m.to)
+			if from := hidden[m.name]; from != 0 && caught(t, program, m.says, from, 1) {
+				return
+			}
+			if !caught(t, program, m.says, 1, enough) {
+				t.Fatalf("no failure in %d seeds says “%s”", enough, m.says)
+			}
+		})
 	}
 }
 
@@ -166,10 +183,10 @@ func mutant(t *testing.T, root, file, from, to string) string {
 }
 
 // caught plays seeds until one fails and says so.
-func caught(t *testing.T, program, says string) {
+func caught(t *testing.T, program, says string, from uint64, seeds int) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	run := exec.CommandContext(ctx, program, "-seeds", strconv.Itoa(enough), "-stop-after", strconv.Itoa(enough))
+	run := exec.CommandContext(ctx, program, "-from", strconv.FormatUint(from, 10), "-seeds", strconv.Itoa(seeds), "-stop-after", strconv.Itoa(seeds))
 	out, err := run.StdoutPipe()
 	if err == nil {
 		err = run.Start()
@@ -186,12 +203,13 @@ func caught(t *testing.T, program, says string) {
 		case !strings.HasPrefix(line, "seed "):
 		case strings.Contains(line, says):
 			t.Logf("%s (after %d other failures)", line, others)
-			return
+			return true
 		default:
 			if others++; others <= 3 {
 				t.Log("another failure: " + line)
 			}
 		}
 	}
-	t.Fatalf("no failure in %d seeds says “%s”, and %d say something else", enough, says, others)
+	t.Logf("of %d seeds from %d none shows it, and %d fail otherwise", seeds, from, others)
+	return false
 }
