@@ -291,7 +291,7 @@ func (c *CRM) UpdateOpportunity(ctx context.Context, change registration.CRMChan
 	w := changeWrite{plan: p, mapping: m, change: change, fields: Fields{}}
 	for ours, text := range change.Fields {
 		if refused := w.add(mapping.Field(ours), text); refused != nil {
-			return registration.CRMResult{Err: refused}, nil
+			return registration.CRMResult{Err: refused}, nil //nolint:nilerr // it is this record's outcome
 		}
 	}
 	err = w.send(ctx, c.client)

@@ -217,10 +217,9 @@ func (s *Service) ChooseClaim(ctx context.Context, registrationID, remoteID stri
 		if err := s.Gate(ctx, tx, Act{Action: authz.ActionRegister, OpportunityID: r.OpportunityID, Cloud: r.Cloud, Registration: &r}); err != nil {
 			return r, err
 		}
-		switch {
-		case remoteID == "" || remoteID == r.RemoteID:
+		if remoteID == "" || remoteID == r.RemoteID {
 			r.ClaimChoice = choseOurs
-		default:
+		} else {
 			r.ClaimChoice = remoteID
 			if r.RemoteID != "" { // another record than ours is the deal's: it is read and followed from now on
 				r.RemoteID, r.RemoteVersion, r.RemoteRecord, r.RemoteSummary, r.Agreed.V = remoteID, "", "", "", Agreed{}

@@ -3,7 +3,6 @@ package sync
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -132,7 +131,7 @@ func (p *partner) elsewhere(name string, submit bool) string {
 		p.t.Fatal(err)
 	}
 	payload = bytes.ReplaceAll(payload, []byte(jointCRMID), []byte(name))
-	made, err := p.theirs.Create(p.ctx, json.RawMessage(payload), name)
+	made, err := p.theirs.Create(p.ctx, payload, name)
 	if err != nil {
 		p.t.Fatal(err)
 	}
