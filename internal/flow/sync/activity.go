@@ -227,9 +227,9 @@ func (s *Service) activityMirror(o activity.Object) followed {
 			_, err := m.changed(ctx)
 			return told(err)
 		},
-		byIDs: func(ctx context.Context, ids []string) (int64, error) {
-			_, err := m.byIDs(ctx, ids)
-			return told(err)
+		byIDs: func(ctx context.Context, ids []string) error {
+			_, err := told(m.byIDs(ctx, ids))
+			return err
 		},
 	}
 }

@@ -192,7 +192,7 @@ func takeOf(ctx context.Context, changes []connection.Change, objects []followed
 		case all:
 			_, err = o.changed(ctx)
 		case len(ids) > 0:
-			_, err = o.byIDs(ctx, ids)
+			err = o.byIDs(ctx, ids)
 		}
 		if err != nil {
 			return err

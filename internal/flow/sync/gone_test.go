@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-cosell/tandem/internal/connect/salesforce"
 	"github.com/tandem-cosell/tandem/internal/domain/account"
 	"github.com/tandem-cosell/tandem/internal/domain/activity"
+	"github.com/tandem-cosell/tandem/internal/domain/connection"
 	"github.com/tandem-cosell/tandem/internal/domain/opportunity"
 	"github.com/tandem-cosell/tandem/internal/domain/registration"
 	"github.com/tandem-cosell/tandem/internal/platform/authz"
@@ -491,6 +492,18 @@ func TestAFieldThatComesOutOfSightKeepsItsValueAndIsReadAgainWhenItIsBack(t *tes
 		again(`{}`)
 		if o := f.mirrored(f.joint.ID); o.Description != "meanwhile" {
 			t.Errorf("back in sight: %q", o.Description)
+		}
+	})
+}
+
+func TestAnEventAboutARecordThatIsGoneForGoodIsNoted(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.erase(jointCRMID)
+		if err := f.take(f.ctx, []connection.Change{{Object: "Opportunity", IDs: []string{jointCRMID}}}); err != nil {
+			t.Fatal(err)
+		}
+		if o := f.mirrored(f.joint.ID); !o.Deleted || !o.Purged || o.Name != "Joint" {
+			t.Errorf("%+v", o)
 		}
 	})
 }

@@ -112,7 +112,14 @@ func (s *Service) readRecords(ctx context.Context) (int64, error) {
 type followed struct {
 	object  string
 	changed func(context.Context) (int64, error)
-	byIDs   func(context.Context, []string) (int64, error)
+	byIDs   func(context.Context, []string) error
+}
+
+// lookedAt reads records by their ids as a look at single ones does, which notes those
+// that are not there any more.
+func (f followed) lookedAt(m mirrored) followed {
+	f.byIDs = func(ctx context.Context, ids []string) error { return lookInChunks(ctx, m, ids) }
+	return f
 }
 
 func following[T any](s *Service, object, table string, source func(context.Context, connection.Read) iter.Seq2[T, error],
@@ -121,10 +128,9 @@ func following[T any](s *Service, object, table string, source func(context.Cont
 	return followed{
 		object:  object,
 		changed: func(ctx context.Context) (int64, error) { return read(ctx, s, object, table, source, stamp, store) },
-		byIDs: func(ctx context.Context, ids []string) (int64, error) {
+		byIDs: func(ctx context.Context, ids []string) error {
 			r := &reader[T]{s: s, object: object, source: source, stamp: stamp, store: store, quiet: true}
-			err := r.stream(ctx, connection.Read{IDs: ids})
-			return r.progress.Done, err
+			return r.stream(ctx, connection.Read{IDs: ids})
 		},
 	}
 }
@@ -135,13 +141,13 @@ func (s *Service) objects() []followed {
 	accounts := accountIDs{}
 	return []followed{
 		following(s, "User", "person", s.CRM.People, func(p *team.Person) time.Time { return p.CRMModstamp }, s.storePeople),
-		following(s, accountObject, "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts),
-		following(s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers),
-		following(s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts),
+		following(s, accountObject, "account", s.CRM.Accounts, func(a *account.Account) time.Time { return a.CRMModstamp }, s.storeAccounts).lookedAt(s.mirroredAccounts()),
+		following(s, "OpportunityTeamMember", "opportunity_member", s.CRM.Members, func(m *opportunity.Member) time.Time { return m.CRMModstamp }, s.storeMembers).lookedAt(s.mirroredMembers()),
+		following(s, "OpportunityContactRole", "opportunity_contact", s.CRM.Contacts, func(c *opportunity.Contact) time.Time { return c.CRMModstamp }, s.storeContacts).lookedAt(s.mirroredContacts()),
 		following(s, opportunityObject, "opportunity", s.CRM.Opportunities, func(o *opportunity.Opportunity) time.Time { return o.CRMModstamp },
 			func(ctx context.Context, tx *db.Tx, rows []opportunity.Opportunity) error {
 				return s.storeOpportunities(ctx, tx, accounts, rows)
-			}),
+			}).lookedAt(s.mirroredOpportunities()),
 	}
 }
 
